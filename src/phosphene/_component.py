@@ -1,0 +1,202 @@
+"""Components are frozen dataclasses with a JSON form; this module writes and reads that form.
+
+The form of a component is ``{"kind": CLASS, FIELD: VALUE, …}``. Reading is strict and inert: unknown kinds and keys,
+wrong types and values out of range are refused with their path, and nothing is imported or run unless the caller trusts
+the document.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import importlib
+import types
+import typing
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, fields
+from typing import Any, ClassVar, Literal, Self, TypeVar, get_args, get_origin
+
+from phosphene._types import JSON, FrozenArray
+from phosphene.errors import ParameterError, PhospheneError, RecipeError, TrustError, nearest
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Component:
+    """A frozen value with a JSON form: units, parameterizations, transforms, optimizers, schedules, recipes."""
+
+    _kinds: ClassVar[dict[str, type[Component]]] = {}
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        Component._kinds[cls.kind()] = cls
+
+    @classmethod
+    def kind(cls) -> str:
+        """The name that stands in the JSON form; classes from outside phosphene carry their module."""
+        inside = cls.__module__.split(".")[0] == "phosphene"
+        return cls.__name__ if inside else f"{cls.__module__}:{cls.__qualname__}"
+
+    def to_json(self) -> dict[str, JSON]:
+        """The component as plain JSON values, readable by :func:`decode`."""
+        return {"kind": self.kind(), **{f.name: encode(getattr(self, f.name)) for f in fields(self) if f.init}}
+
+    @classmethod
+    def from_json(cls, document: object, *, path: str = "", trust: bool = False) -> Self:
+        """Read :meth:`to_json`'s form.
+
+        Args:
+            document: the JSON value.
+            path: where it stands, for messages.
+            trust: allow functions to be imported by name.
+
+        Raises:
+            RecipeError: unknown kind or key, wrong type, value out of range; the message starts with the path.
+            TrustError: the document names a function and ``trust`` is false.
+        """
+        return decode(document, cls, path or cls.__name__.lower(), trust=trust)
+
+
+def encode(value: Any) -> JSON:
+    """A component's field as JSON.
+
+    Raises:
+        RecipeError: for a value without a JSON form, such as a lambda.
+    """
+    if isinstance(value, Component | FrozenArray):
+        return value.to_json()
+    if isinstance(value, tuple | list):
+        return [encode(item) for item in typing.cast("tuple[Any, ...]", value)]
+    if value is None or isinstance(value, bool | int | float | str):
+        return value
+    if callable(value):
+        return _function_name(value)
+    raise RecipeError(f"{type(value).__name__} has no JSON form, so this recipe cannot be written")
+
+
+def _function_name(function: Callable[..., object]) -> str:
+    module, name = getattr(function, "__module__", None), getattr(function, "__qualname__", None)
+    # A lambda or a local function keeps its name for the record, but cannot be found again.
+    return f"{module}:{name}" if module and name else f"{type(function).__module__}:{type(function).__qualname__}"
+
+
+def decode(document: object, annotation: Any, path: str, *, trust: bool = False) -> Any:
+    """Read ``document`` as a value of type ``annotation``.
+
+    Raises:
+        RecipeError: the document does not fit; the message starts with ``path``.
+        TrustError: a function is named and ``trust`` is false.
+    """
+    origin = get_origin(annotation)
+    if origin in (types.UnionType, typing.Union):
+        return _decode_union(document, get_args(annotation), path, trust)
+    if origin is tuple:
+        return _decode_tuple(document, get_args(annotation), path, trust)
+    if origin is Literal:
+        return _require(document in get_args(annotation), document, path, f"one of {list(get_args(annotation))}")
+    if origin is not None or annotation is Callable:
+        return _decode_function(document, path, trust)
+    if annotation is FrozenArray:
+        return _guarded(lambda: FrozenArray.from_json(document), path)
+    if isinstance(annotation, type) and issubclass(annotation, Component):
+        return _decode_component(document, annotation, path, trust)
+    return _decode_plain(document, annotation, path)
+
+
+def _require(fits: bool, document: object, path: str, expected: str) -> Any:
+    if fits:
+        return document
+    shown = repr(document)
+    raise RecipeError(f"{path}: expected {expected}, got {shown if len(shown) < 60 else shown[:57] + '…'}")
+
+
+def _decode_plain(document: object, annotation: Any, path: str) -> Any:
+    if annotation is float and type(document) is int:
+        return float(document)
+    names = {int: "a whole number", float: "a number", str: "text", bool: "true or false", type(None): "nothing"}
+    return _require(type(document) is annotation, document, path, names.get(annotation, str(annotation)))
+
+
+def _decode_union(document: object, options: tuple[Any, ...], path: str, trust: bool) -> Any:
+    if document is None and type(None) in options:
+        return None
+    first: RecipeError | None = None
+    for option in (o for o in options if o is not type(None)):
+        try:
+            return decode(document, option, path, trust=trust)
+        except RecipeError as error:
+            first = first or error
+    raise first or RecipeError(f"{path}: nothing is expected here")
+
+
+def _decode_tuple(document: object, items: tuple[Any, ...], path: str, trust: bool) -> tuple[Any, ...]:
+    values = _require(isinstance(document, list | tuple), document, path, "a list")
+    if len(items) == 2 and items[1] is Ellipsis:
+        items = (items[0],) * len(values)
+    _require(len(values) == len(items), document, path, f"a list of {len(items)}")
+    pairs = zip(values, items, strict=True)
+    return tuple(decode(value, item, f"{path}[{i}]", trust=trust) for i, (value, item) in enumerate(pairs))
+
+
+def _decode_function(document: object, path: str, trust: bool) -> Any:
+    name = _require(isinstance(document, str) and ":" in document, document, path, "a function as 'module:name'")
+    if not trust:
+        raise TrustError(
+            f"{path}: would import {name!r} and run it; allow that with trust=True (--trust) if you know it"
+        )
+    module, _, attribute = name.partition(":")
+    try:
+        found: Any = importlib.import_module(module)
+        for part in attribute.split("."):
+            found = getattr(found, part)
+    except (ImportError, AttributeError) as error:
+        raise RecipeError(f"{path}: cannot find {name!r}: {error}") from None
+    return found
+
+
+def _decode_component(document: object, base: type[Component], path: str, trust: bool) -> Component:
+    mapping: Mapping[str, Any] = _require(
+        isinstance(document, Mapping), document, path, f"a table of a {base.__name__}"
+    )
+    cls = _find_kind(mapping.get("kind", base.kind()), base, path)
+    hints = typing.get_type_hints(cls, localns={"Callable": Callable})
+    own = {f.name: f for f in fields(cls) if f.init}
+    for key in mapping:
+        if key not in own and key != "kind":
+            raise RecipeError(
+                f"{path}.{key}: {cls.__name__} has no such key; {nearest(key, own) or 'it has ' + ', '.join(own)}"
+            )
+    for name, field in own.items():
+        if name not in mapping and field.default is field.default_factory is dataclasses.MISSING:
+            raise RecipeError(f"{path}.{name}: missing; {cls.__name__} needs it")
+    values = {key: decode(mapping[key], hints[key], f"{path}.{key}", trust=trust) for key in own if key in mapping}
+    return _guarded(lambda: cls(**values), path)
+
+
+def _find_kind(kind: object, base: type[Component], path: str) -> type[Component]:
+    kinds = {k: c for k, c in Component._kinds.items() if issubclass(c, base)}  # pyright: ignore[reportPrivateUsage]
+    if not isinstance(kind, str) or kind not in kinds:
+        known = sorted(k for k, c in kinds.items() if not c.__subclasses__())
+        raise RecipeError(
+            f"{path}.kind: {kind!r} is no {base.__name__}; {nearest(str(kind), known) or ', '.join(known)}"
+        )
+    return kinds[kind]
+
+
+def _guarded(build: Callable[[], T], path: str) -> T:
+    try:
+        return build()
+    except RecipeError:
+        raise
+    except PhospheneError as error:
+        raise RecipeError(f"{path}: {error}") from None
+
+
+def check(holds: bool, name: str, value: object, expected: str) -> None:
+    """Refuse a parameter that is out of range.
+
+    Raises:
+        ParameterError: naming the parameter, its value and what was expected.
+    """
+    if not holds:
+        raise ParameterError(f"{name} is {value!r}; expected {expected}")

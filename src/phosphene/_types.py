@@ -1,0 +1,100 @@
+"""Small immutable values that every room shares: JSON, and arrays that can be hashed and compared."""
+
+from __future__ import annotations
+
+import base64
+import math
+import zlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from phosphene.errors import ArgumentError, ParameterError
+
+JSON = dict[str, "JSON"] | list["JSON"] | str | int | float | bool | None
+
+# 256 MiB of float32: far above any image or direction, far below what a hostile document could ask for.
+_MAX_ELEMENTS = 2**26
+
+
+@dataclass(frozen=True)
+class FrozenArray:
+    """An immutable float32 array, equal and hashable by content, with a JSON form.
+
+    Attributes:
+        shape: the array's shape.
+        data: its values in C order, little-endian float32.
+    """
+
+    shape: tuple[int, ...]
+    data: bytes
+
+    @classmethod
+    def of(cls, values: object) -> FrozenArray:
+        """Freeze a tensor, an array or nested sequences of numbers.
+
+        Raises:
+            ArgumentError: if ``values`` cannot be read as numbers.
+            ParameterError: if any value is not finite.
+        """
+        if isinstance(values, FrozenArray):
+            return values
+        if isinstance(values, Tensor):
+            values = values.detach().to("cpu", torch.float32).numpy()
+        try:
+            array = np.ascontiguousarray(np.asarray(values, dtype="<f4"))
+        except (TypeError, ValueError) as error:
+            raise ArgumentError(
+                f"expected numbers, an array or a tensor; got {type(values).__name__}: {error}"
+            ) from None
+        if not np.isfinite(array).all():
+            raise ParameterError("an array holds values that are not finite; give finite numbers")
+        return cls(tuple(array.shape), array.tobytes())
+
+    def numpy(self) -> np.ndarray[Any, Any]:
+        """A fresh NumPy copy, float32."""
+        return np.frombuffer(self.data, dtype="<f4").reshape(self.shape).copy()
+
+    def tensor(self, device: torch.device | str | None = None, dtype: torch.dtype | None = None) -> Tensor:
+        """A fresh tensor copy."""
+        return torch.from_numpy(self.numpy()).to(device=device, dtype=dtype)
+
+    def to_json(self) -> dict[str, JSON]:
+        """``{"shape": [...], "float32": base64 of the deflated bytes}``."""
+        return {"shape": list(self.shape), "float32": base64.b64encode(zlib.compress(self.data, 6)).decode("ascii")}
+
+    @classmethod
+    def from_json(cls, document: object) -> FrozenArray:
+        """Read :meth:`to_json`'s form, or plain nested lists of numbers.
+
+        Raises:
+            ParameterError: if the document is damaged, too large, or its size does not fit its shape.
+        """
+        if isinstance(document, Sequence) and not isinstance(document, str):
+            return cls.of(document)
+        if not isinstance(document, dict) or set(document) != {"shape", "float32"}:
+            raise ParameterError("expected an array: a list of numbers or {'shape': …, 'float32': …}")
+        shape, text = document["shape"], document["float32"]
+        if not (isinstance(shape, list) and all(type(n) is int and n >= 0 for n in shape) and isinstance(text, str)):
+            raise ParameterError("expected an array's shape as whole numbers and its data as text")
+        size = math.prod(shape)
+        if size > _MAX_ELEMENTS:
+            raise ParameterError(f"an array of {size} values is larger than the {_MAX_ELEMENTS} that are read")
+        data = _inflate(text, 4 * size)
+        return cls.of(np.frombuffer(data, dtype="<f4").reshape(shape))
+
+
+def _inflate(text: str, size: int) -> bytes:
+    """Decode base64 of deflated bytes without ever holding more than ``size`` + 1 bytes."""
+    try:
+        inflater = zlib.decompressobj()
+        data = inflater.decompress(base64.b64decode(text, validate=True), size + 1)
+    except (ValueError, zlib.error) as error:
+        raise ParameterError(f"an array's data is damaged: {error}") from None
+    if len(data) != size:
+        raise ParameterError(f"an array's data does not fit its shape: expected {size} bytes")
+    return data
