@@ -1,0 +1,1 @@
+"""Pure tensor mathematics: colour, spectrum, geometry, filters, similarity, random streams."""

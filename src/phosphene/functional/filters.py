@@ -1,0 +1,38 @@
+"""Small linear filters on images."""
+
+from __future__ import annotations
+
+import torch
+import torch.nn.functional as F
+from jaxtyping import Float
+from torch import Tensor
+
+#: Lucid's blur: half weight on the eight neighbours, normalised by the weight that lies inside the image.
+BLUR_3X3 = ((0.5, 0.5, 0.5), (0.5, 1.0, 0.5), (0.5, 0.5, 0.5))
+
+
+def blur_normalized(image: Float[Tensor, "n c h w"], kernel: tuple[tuple[float, ...], ...]) -> Float[Tensor, "n c h w"]:
+    """Blur every channel with ``kernel``, weights outside the image left out and the rest normalised to 1."""
+    weights = torch.tensor(kernel, device=image.device, dtype=image.dtype)[None, None]
+    pad = (weights.shape[2] // 2, weights.shape[3] // 2)
+    flat = image.flatten(0, 1)[:, None]
+    blurred = F.conv2d(flat, weights, padding=pad) / F.conv2d(torch.ones_like(flat[:1]), weights, padding=pad)
+    return blurred.view_as(image)
+
+
+def gaussian_blur(image: Float[Tensor, "n c h w"], sigma: Float[Tensor, " n"], radius: int) -> Float[Tensor, "n c h w"]:
+    """Gaussian blur, each image with its own sigma in pixels, truncated at ``radius``, reflected at the borders; sigma
+    0 is the identity.
+    """
+    n, c, height, width = image.shape
+    taps = torch.arange(-radius, radius + 1, device=image.device, dtype=image.dtype)
+    kernel = torch.exp(-0.5 * (taps / sigma.clamp(min=1e-3)[:, None]) ** 2)
+    kernel = (kernel / kernel.sum(1, keepdim=True)).repeat_interleave(c, 0)[:, None]
+    for axis in (0, 1):
+        reach = min(radius, (height, width)[axis] - 1)
+        pad = (0, 0, reach, reach) if axis == 0 else (reach, reach, 0, 0)
+        padded = F.pad(image, pad, mode="reflect")
+        cut = kernel[..., radius - reach : radius + reach + 1]
+        weights = (cut / cut.sum(-1, keepdim=True)).unsqueeze(3 if axis == 0 else 2)
+        image = F.conv2d(padded.reshape(1, n * c, *padded.shape[2:]), weights, groups=n * c).view(n, c, height, width)
+    return image
