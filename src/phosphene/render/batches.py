@@ -1,0 +1,85 @@
+"""From objectives to batches: what shares layers and recipe is rendered together, as many as memory holds."""
+
+from __future__ import annotations
+
+import os
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from math import prod
+
+import torch
+
+from phosphene._algebra import Objective
+from phosphene.models.network import Network
+from phosphene.objectives import compile_objectives
+from phosphene.render.recipe import Recipe
+
+#: On a CPU, batches above this bring no speed; on an accelerator they do for longer (measured:
+#: ``benchmarks/speed.py``).
+_CPU_BATCH, _ACCELERATOR_BATCH = 8, 64
+#: Share of the free memory that a batch may fill by the estimate below.
+_MEMORY_SHARE = 0.5
+#: Activations kept for the backward pass, their gradients, and what convolutions need meanwhile, in units of the
+#: activations.
+_ACTIVATION_COPIES = 4
+
+
+@dataclass(frozen=True)
+class Job:
+    """One picture that is wanted.
+
+    Attributes:
+        index: its place among the results.
+        objective: what is wanted.
+        recipe: how.
+    """
+
+    index: int
+    objective: Objective
+    recipe: Recipe
+
+
+def plan_batches(
+    jobs: Sequence[Job], net: Network, *, batch_size: int | None, device: torch.device
+) -> Iterator[tuple[Job, ...]]:
+    """Batches of jobs that share recipe and layers, in order of first appearance.
+
+    Raises:
+        UnknownLayerError, UnknownClassError, UnitRangeError, LayoutError: an objective does not fit the network.
+    """
+    groups: defaultdict[object, list[Job]] = defaultdict(list)
+    for job in jobs:
+        layers = compile_objectives([job.objective], net).layers
+        groups[job.recipe, layers].append(job)
+    for (recipe, layers), group in ((key, group) for key, group in groups.items() if isinstance(key, tuple)):
+        size = batch_size or _fitting(net, recipe, layers, device=device)
+        for start in range(0, len(group), size):
+            yield tuple(group[start : start + size])
+
+
+def _fitting(net: Network, recipe: Recipe, layers: frozenset[str], *, device: torch.device) -> int:
+    """How many images fit into memory at once, by the sizes of the activations up to the deepest layer."""
+    most = _CPU_BATCH if device.type == "cpu" else _ACCELERATOR_BATCH
+    reached = needed = 0
+    for name, shape in net.shapes.items():
+        reached += prod(shape.shape)
+        needed = reached if name in layers or "" in layers else needed
+    per_image = 4 * _ACTIVATION_COPIES * recipe.views * max(1, needed)
+    return max(1, min(most, int(_MEMORY_SHARE * free_memory(device)) // per_image))
+
+
+def free_memory(device: torch.device) -> int:
+    """Free bytes on a device."""
+    if device.type == "cuda":
+        return torch.cuda.mem_get_info(device)[0]
+    return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_AVPHYS_PAGES") if hasattr(os, "sysconf") else 2**32
+
+
+def out_of_memory(error: RuntimeError) -> bool:
+    """Whether an error says that memory ran out, on whatever device."""
+    return (
+        isinstance(error, torch.OutOfMemoryError)
+        or "can't allocate memory" in str(error)
+        or "not enough memory" in str(error)
+    )

@@ -1,0 +1,67 @@
+"""The two default recipes, and which of them a unit gets. Chosen by measurement: ``benchmarks/explore.py``."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from phosphene._algebra import Objective
+from phosphene.models.network import Network
+from phosphene.objectives import compile_objectives
+from phosphene.optimizers import Adam
+from phosphene.parameterizations import Fourier
+from phosphene.render.recipe import Recipe
+from phosphene.transforms import random_views
+
+#: A spectrum steeper than 1/f trades a little activation for naturalness; the gain makes up for the contrast that this
+#: takes away.
+_DECAY = 1.25
+_GAIN = 0.55
+
+
+def channel_recipe(height: int = 224, width: int = 224, channels: int = 3) -> Recipe:
+    """The default recipe for units of convolutional layers and tokens.
+
+    Args:
+        height: image rows, in pixels.
+        width: image columns, in pixels.
+        channels: colour channels.
+    """
+    return Recipe(
+        name="channel",
+        parameterization=Fourier(height, width, channels=channels, decay=_DECAY, gain=_GAIN),
+        transforms=random_views(0.8, 1.1, rotate_deg=10.0, noise=0.02),
+        optimizer=Adam(lr=0.05),
+        steps=128,
+    )
+
+
+def class_recipe(height: int = 224, width: int = 224, channels: int = 3) -> Recipe:
+    """The default recipe for classes and other units without positions: more views, a wider range of scales.
+
+    Args:
+        height: image rows, in pixels.
+        width: image columns, in pixels.
+        channels: colour channels.
+    """
+    return Recipe(
+        name="class",
+        parameterization=Fourier(height, width, channels=channels, decay=_DECAY, gain=_GAIN),
+        transforms=random_views(0.2, 1.0, rotate_deg=15.0, noise=0.02),
+        views=4,
+        optimizer=Adam(lr=0.05),
+        steps=128,
+    )
+
+
+def default_recipe(objective: Objective, net: Network) -> Recipe:
+    """The default recipe of an objective: for classes if every layer that it reads has no positions, else for
+    channels.
+    """
+    layers = compile_objectives([objective], net).layers
+    make = class_recipe if _flat(layers, net) else channel_recipe
+    return make(*net.input_size, net.n_channels)
+
+
+def _flat(layers: Iterable[str], net: Network) -> bool:
+    layouts = [net.layer(name).layout for name in layers]
+    return bool(layouts) and all(layout == "NC" for layout in layouts)

@@ -1,0 +1,101 @@
+"""Images that cannot go on: a score or gradient that is not finite stops its image, a gradient of zero at the start
+restarts it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from phosphene.functional.random import Generators
+from phosphene.optimizers import Stepper
+from phosphene.render.problem import Problem
+from phosphene.transforms.base import ViewFunction
+
+#: A dead start is tried again this often, each time from noise so many times stronger.
+MAX_RESTARTS = 5
+_STRONGER = 4.0
+
+
+class Guard:
+    """Takes steps, and undoes them for images whose score, gradient or parameters are not finite; those stand still
+    from then on.
+
+    Nothing here waits for the device: which images stopped, and when, is read after the last step.
+
+    Attributes:
+        stopped_at: the step (counted from 1) at which each image stopped, 0 for those that go on.
+        begun: the step that was begun last; the parameters before it are kept.
+    """
+
+    def __init__(self, problem: Problem, stepper: Stepper) -> None:
+        self.problem, self.stepper = problem, stepper
+        device = problem.parameters[0].device
+        self.stopped_at = torch.zeros(problem.n_images, dtype=torch.long, device=device)
+        self._alive = torch.ones(problem.n_images, dtype=torch.bool, device=device)
+        self.begun = 0
+        self._kept = [p.detach().clone() for p in problem.parameters]
+
+    def step(self, step: int, look: ViewFunction) -> Tensor:
+        """Take step number ``step`` through ``look``; returns the scores (n,) from which it started."""
+        fine = torch.ones_like(self._alive)
+
+        def evaluate() -> Tensor:
+            scores = self.problem.evaluate(look)
+            fine.logical_and_(torch.isfinite(scores) & self.problem.finite())
+            return scores
+
+        for kept, parameter in zip(self._kept, self.problem.parameters, strict=True):
+            kept.copy_(parameter.detach())
+        self.begun = step
+        scores = self.stepper.step(evaluate)
+        self._settle(step, fine & self.problem.finite())
+        return scores
+
+    def _settle(self, step: int, fine: Tensor) -> None:
+        self.stopped_at.masked_fill_(self._alive & ~fine, step)
+        self._alive.logical_and_(fine)
+        self._restore(self._alive)
+
+    def undo(self, step: int) -> None:
+        """Take back whatever was begun after ``step``."""
+        if self.begun > step:
+            self._restore(torch.zeros_like(self._alive))
+
+    @torch.no_grad()
+    def _restore(self, keep: Tensor) -> None:
+        for kept, parameter in zip(self._kept, self.problem.parameters, strict=True):
+            mask = keep.view(-1, *[1] * (parameter.ndim - 1))
+            torch.where(mask, parameter, kept, out=parameter)
+
+
+@dataclass(frozen=True)
+class Start:
+    """How an image began.
+
+    Attributes:
+        restarts: how often it was started again, from ever stronger noise, because its gradient was exactly zero.
+        dead: whether its gradient is zero still.
+    """
+
+    restarts: int
+    dead: bool
+
+
+def revive(problem: Problem, look: ViewFunction, noise: Generators) -> list[Start]:
+    """Restart images whose gradient is exactly zero (dead ReLUs) from stronger noise, at most :data:`MAX_RESTARTS`
+    times.
+    """
+    restarts = torch.zeros(problem.n_images, dtype=torch.long)
+    problem.evaluate(look)
+    dead = problem.dead().cpu()
+    for attempt in range(1, MAX_RESTARTS + 1):
+        if not bool(dead.any()):
+            break
+        problem.canvas.disturb(dead, noise, _STRONGER**attempt)
+        restarts += dead
+        problem.evaluate(look)
+        dead = dead & problem.dead().cpu()
+    return [Start(int(n), bool(d)) for n, d in zip(restarts, dead, strict=True)]

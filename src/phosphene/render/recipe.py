@@ -1,0 +1,68 @@
+"""A recipe: one method of the literature as a value, with a JSON form and a digest."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import dataclass, replace
+
+from phosphene._algebra import Objective
+from phosphene._component import Component, check
+from phosphene.errors import ArgumentError
+from phosphene.optimizers import Adam, Optimizer
+from phosphene.parameterizations import Fourier, Parameterization
+from phosphene.transforms import Transform, as_transform
+
+#: The far end of sensible runs; a recipe from a stranger shall not ask for more.
+_MAX_STEPS = 10**6
+_MAX_VIEWS = 4096
+
+
+@dataclass(frozen=True)
+class Recipe(Component):
+    """How an image is made, whatever the unit: parameterization, transforms, views, regularizer, optimizer, number of
+    steps.
+
+    Attributes:
+        name: the method's name.
+        parameterization: what is optimised.
+        transforms: what makes a view of the image; callables are wrapped.
+        views: views of each image in a step; the score is their mean.
+        optimizer: how the parameters climb.
+        steps: number of steps.
+        regularizer: added to every objective, so it should be negative: ``-0.1 * TotalVariation()``.
+    """
+
+    name: str = "custom"
+    parameterization: Parameterization = Fourier(224, 224)
+    transforms: tuple[Transform, ...] = ()
+    views: int = 1
+    optimizer: Optimizer = Adam()
+    steps: int = 128
+    regularizer: Objective | None = None
+
+    def __post_init__(self) -> None:
+        for name, cls in (("parameterization", Parameterization), ("optimizer", Optimizer)):
+            if not isinstance(getattr(self, name), cls):
+                got = type(getattr(self, name)).__name__
+                raise ArgumentError(
+                    f"{name} must be a {cls.__name__}, such as ph.Fourier(224, 224) or ph.optimizers.Adam(); got {got}"
+                )
+        object.__setattr__(self, "transforms", tuple(as_transform(t) for t in self.transforms))
+        _check_count("views", self.views, 1, _MAX_VIEWS)
+        _check_count("steps", self.steps, 0, _MAX_STEPS)
+
+    @property
+    def digest(self) -> str:
+        """Sixteen hexadecimal digits that change with anything that changes the picture."""
+        text = json.dumps({k: v for k, v in self.to_json().items() if k != "name"}, sort_keys=True)
+        return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+    def sized(self, height: int, width: int) -> Recipe:
+        """The same recipe on a canvas of another size, in pixels."""
+        return replace(self, parameterization=replace(self.parameterization, height=height, width=width))
+
+
+def _check_count(name: str, value: object, least: int, most: int) -> None:
+    whole = isinstance(value, int) and not isinstance(value, bool)
+    check(whole and least <= int(str(value)) <= most, name, value, f"a whole number from {least} to {most}")

@@ -1,0 +1,199 @@
+"""What a render gives back: pictures, how they came about, and what is needed to make them again."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property, partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import numpy as np
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from phosphene import store
+from phosphene._types import JSON
+from phosphene.errors import ArgumentError, MissingExtraError
+from phosphene.models.network import Network
+from phosphene.render import display
+from phosphene.render.document import write_documents
+from phosphene.render.run import Outcome, Settings
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+    from PIL.Image import Image
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, eq=False)
+class Result:
+    """The pictures of a render; tensors are float32 on the CPU.
+
+    Attributes:
+        images: (n, c, h, w) in [0, 1].
+        names: what each picture shows, such as "blocks.8:7".
+        scores: for each picture its score at the start of each step, through that step's views.
+        final_scores: score of each clean picture at the network's input size (n,).
+        robust_scores: mean score over sixteen held-out views: shifted, scaled, turned, with noise (n,).
+        status: "ok", or a sentence that says what happened, for each picture.
+        snapshots: step to the images (n, c, h, w) after it.
+        seconds: how long the render took.
+    """
+
+    images: Float[Tensor, "n c h w"]
+    names: tuple[str, ...]
+    scores: tuple[Float[Tensor, " steps"], ...]
+    final_scores: Float[Tensor, " n"]
+    robust_scores: Float[Tensor, " n"]
+    status: tuple[str, ...]
+    snapshots: Mapping[int, Tensor]
+    seconds: float
+    _origin: tuple[tuple[Outcome, Network, Settings, int], ...] = field(repr=False)
+
+    @cached_property
+    def documents(self) -> tuple[dict[str, JSON], ...]:
+        """For each picture, what ``phosphene replay`` needs, as JSON values."""
+        written: dict[int, list[dict[str, JSON]]] = {}
+        for outcome, net, settings, _ in self._origin:
+            if id(outcome) not in written:
+                written[id(outcome)] = write_documents(outcome, net, settings)
+        return tuple(written[id(outcome)][row] for outcome, _, _, row in self._origin)
+
+    def __len__(self) -> int:
+        return len(self.names)
+
+    def __iter__(self) -> Iterator[Result]:
+        return (self[i] for i in range(len(self)))
+
+    def __getitem__(self, index: int) -> Result:
+        """One of the pictures, as a result of its own."""
+        if not -len(self) <= index < len(self):
+            raise IndexError(f"this result has {len(self)} pictures; got index {index}")
+        index %= len(self)
+        rows = slice(index, index + 1)
+        return Result(
+            images=self.images[rows],
+            names=self.names[rows],
+            scores=self.scores[rows],
+            final_scores=self.final_scores[rows],
+            robust_scores=self.robust_scores[rows],
+            status=self.status[rows],
+            snapshots={step: images[rows] for step, images in self.snapshots.items()},
+            seconds=self.seconds,
+            _origin=self._origin[rows],
+        )
+
+    def __str__(self) -> str:
+        rows = [
+            f"{n}: score {s:.4g} (held-out views {r:.4g}), {t}"
+            for n, s, r, t in zip(
+                self.names, self.final_scores.tolist(), self.robust_scores.tolist(), self.status, strict=True
+            )
+        ]
+        return "\n".join([*rows, f"{len(self)} pictures in {self.seconds:.1f} s"])
+
+    def to_numpy(self) -> np.ndarray[Any, Any]:
+        """The pictures as float32 (n, h, w, c) in [0, 1]."""
+        return self.images.permute(0, 2, 3, 1).contiguous().numpy()
+
+    def to_pil(self) -> list[Image]:
+        """The pictures as 8-bit Pillow images; those of more than three channels show the first three."""
+        return [display.to_pil(image) for image in self.images]
+
+    def save(self, path: str | Path) -> list[Path]:
+        """Write PNGs that carry their whole recipe; ``phosphene replay`` makes them again.
+
+        Args:
+            path: a file name for a single picture; a folder for several, in which each gets the name of its unit.
+
+        Returns:
+            the files written.
+
+        Raises:
+            StorageError: a file cannot be written; what was written before stays.
+            ArgumentError: a file name was given for several pictures.
+        """
+        return display.save_pictures(Path(path), self._pixels(), names=self.names, documents=self.documents)
+
+    def contact_sheet(self, columns: int | None = None, *, captions: bool = True) -> Image:
+        """All pictures on one sheet, with the name and score below each if wanted.
+
+        Args:
+            columns: pictures per row; about a square by default.
+            captions: whether names and scores are printed.
+        """
+        lines = [
+            f"{n}  {s:.3g}" if captions else "" for n, s in zip(self.names, self.final_scores.tolist(), strict=True)
+        ]
+        return display.contact_sheet(self._pixels(), lines, columns)
+
+    def plot(self) -> Figure:
+        """Score against step, one curve per picture.
+
+        Raises:
+            MissingExtraError: matplotlib is not installed.
+        """
+        try:
+            from matplotlib.figure import Figure
+        except ImportError:
+            raise MissingExtraError("plot()", "plot") from None
+        figure = Figure(figsize=(6, 4), layout="constrained")
+        axes = figure.add_subplot(xlabel="step", ylabel="score (mean over the step's views)")
+        for name, curve in zip(self.names, self.scores, strict=True):
+            axes.plot(range(1, len(curve) + 1), curve.numpy(), label=name)
+        axes.legend(fontsize="small")
+        return figure
+
+    def _pixels(self) -> list[display.Pixels]:
+        return [display.to_uint8(image) for image in self.images]
+
+    def _repr_png_(self) -> bytes:
+        return store.encode_png(self._pixels()[0] if len(self) == 1 else np.asarray(self.contact_sheet()))
+
+    def _repr_html_(self) -> str:
+        notes = [[f"{s:.4g}", *([] if t == "ok" else [t])] for s, t in zip(self.final_scores, self.status, strict=True)]
+        cells = [
+            display.figure_html(pixels, [name, *note])
+            for pixels, name, note in zip(self._pixels(), self.names, notes, strict=True)
+        ]
+        return "<div>" + "".join(cells) + "</div>"
+
+
+def gather(outcomes: Sequence[Outcome], net: Network, settings: Settings) -> Result:
+    """The batches of a render as one result, in the order in which the pictures were asked for.
+
+    Raises:
+        ArgumentError: the pictures differ in size.
+    """
+    shapes = {tuple(outcome.images.shape[1:]) for outcome in outcomes}
+    if len(shapes) > 1:
+        raise ArgumentError(f"pictures of different sizes {sorted(shapes)} cannot be one result; render them apart")
+    asked = [job.index for outcome in outcomes for job in outcome.jobs]
+    order = sorted(range(len(asked)), key=asked.__getitem__)
+
+    def sort(rows: Iterable[T]) -> tuple[T, ...]:
+        listed = list(rows)
+        return tuple(listed[i] for i in order)
+
+    def rows_of(read: Callable[[Outcome], Iterable[T]]) -> tuple[T, ...]:
+        return sort(row for outcome in outcomes for row in read(outcome))
+
+    kept = sorted(set.intersection(*(set(outcome.snapshots) for outcome in outcomes)))
+    return Result(
+        images=torch.stack(rows_of(lambda o: o.images)),
+        names=rows_of(lambda o: (str(job.objective) for job in o.jobs)),
+        scores=rows_of(lambda o: o.scores),
+        final_scores=torch.stack(rows_of(lambda o: o.final_scores)),
+        robust_scores=torch.stack(rows_of(lambda o: o.robust_scores)),
+        status=rows_of(lambda o: o.status),
+        snapshots={step: torch.stack(rows_of(partial(_snapshot, step=step))) for step in kept},
+        seconds=sum(outcome.seconds for outcome in outcomes),
+        _origin=rows_of(lambda o: ((o, net, settings, row) for row in range(len(o.jobs)))),
+    )
+
+
+def _snapshot(outcome: Outcome, step: int) -> Tensor:
+    return outcome.snapshots[step]
