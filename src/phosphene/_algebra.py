@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import abc
 import math
-import typing
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from jaxtyping import Float
@@ -19,7 +19,7 @@ from phosphene.errors import ArgumentError, ParameterError
 
 
 @dataclass(frozen=True)
-class Objective(Component):
+class Objective(Component, base=True):
     """Base of everything that gives one score per image; bigger is better.
 
     ``a + b``, ``a - b``, ``-a``, ``0.5 * a``, ``a * b`` and ``a / 2`` build new objectives.
@@ -74,6 +74,7 @@ class Constant(Objective):
     value: float
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         check(math.isfinite(self.value), "value", self.value, "a finite number")
 
     def __str__(self) -> str:
@@ -87,6 +88,7 @@ class Sum(Objective):
     terms: tuple[Objective, ...]
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         check(len(self.terms) > 0, "terms", self.terms, "at least one objective")
 
     def __str__(self) -> str:
@@ -101,6 +103,7 @@ class Scaled(Objective):
     weight: float
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         check(math.isfinite(self.weight), "weight", self.weight, "a finite number")
 
     def __str__(self) -> str:
@@ -115,13 +118,14 @@ class Product(Objective):
     terms: tuple[Objective, ...]
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         check(len(self.terms) > 0, "terms", self.terms, "at least one objective")
 
     def __str__(self) -> str:
         return " · ".join(f"({t})" if isinstance(t, Sum) else str(t) for t in self.terms)
 
 
-def mean(objectives: typing.Iterable[Objective]) -> Objective:
+def mean(objectives: Iterable[Objective]) -> Objective:
     """The mean of several objectives, such as one unit in several layers.
 
     Raises:

@@ -9,27 +9,46 @@ from __future__ import annotations
 
 import dataclasses
 import importlib
+import numbers
 import types
 import typing
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields
-from typing import Any, ClassVar, Literal, Self, TypeVar, get_args, get_origin
+from functools import cache
+from typing import Any, ClassVar, Literal, TypeVar, get_args, get_origin
 
 from phosphene._types import JSON, FrozenArray
-from phosphene.errors import ParameterError, PhospheneError, RecipeError, TrustError, nearest
+from phosphene.errors import ArgumentError, ParameterError, PhospheneError, RecipeError, TrustError, nearest
 
 T = TypeVar("T")
+C = TypeVar("C", bound="Component")
+
+#: Levels of a document that are read; honest expressions have a handful.
+_MAX_DEPTH = 64
 
 
 @dataclass(frozen=True)
 class Component:
-    """A frozen value with a JSON form: units, parameterizations, transforms, optimizers, schedules, recipes."""
+    """A frozen value with a JSON form: units, parameterizations, transforms, optimizers, schedules, recipes.
+
+    Numbers and lists are taken as the types that the fields declare, so that equal values have equal JSON forms; a
+    class that is only a base says so: ``class Unit(Objective, base=True)``.
+    """
 
     _kinds: ClassVar[dict[str, type[Component]]] = {}
 
-    def __init_subclass__(cls, **kwargs: Any) -> None:
+    def __init_subclass__(cls, *, base: bool = False, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
-        Component._kinds[cls.kind()] = cls
+        if not base:
+            Component._kinds[cls.kind()] = cls
+
+    def __post_init__(self) -> None:
+        hints = field_types(type(self))
+        for field in fields(self):
+            value = getattr(self, field.name)
+            fitted = coerce(value, hints[field.name], field.name)
+            if fitted is not value:
+                object.__setattr__(self, field.name, fitted)
 
     @classmethod
     def kind(cls) -> str:
@@ -39,10 +58,10 @@ class Component:
 
     def to_json(self) -> dict[str, JSON]:
         """The component as plain JSON values, readable by :func:`decode`."""
-        return {"kind": self.kind(), **{f.name: encode(getattr(self, f.name)) for f in fields(self) if f.init}}
+        return {"kind": self.kind()} | {f.name: encode(getattr(self, f.name)) for f in fields(self) if f.init}
 
     @classmethod
-    def from_json(cls, document: object, *, path: str = "", trust: bool = False) -> Self:
+    def from_json(cls: type[C], document: object, *, path: str = "", trust: bool = False) -> C:
         """Read :meth:`to_json`'s form.
 
         Args:
@@ -55,6 +74,54 @@ class Component:
             TrustError: the document names a function and ``trust`` is false.
         """
         return decode(document, cls, path or cls.__name__.lower(), trust=trust)
+
+
+@cache
+def field_types(cls: type[Component]) -> dict[str, Any]:
+    """The resolved types of a component's fields."""
+    return typing.get_type_hints(cls, localns={"Callable": Callable})
+
+
+def coerce(value: Any, annotation: Any, name: str) -> Any:
+    """``value`` as the number or tuple that ``annotation`` declares; whatever else is declared is left to the class
+    itself.
+
+    Raises:
+        ArgumentError: the value is no such number or list.
+    """
+    origin, options = get_origin(annotation), get_args(annotation)
+    if origin in (types.UnionType, typing.Union):
+        return _coerce_union(value, options, name)
+    if origin is tuple:
+        if not isinstance(value, list | tuple):
+            raise ArgumentError(f"{name} is {value!r}; expected a list")
+        items = options[:1] * len(value) if options[-1:] == (Ellipsis,) else options
+        fits = len(items) == len(value)
+        return tuple(coerce(v, t, name) for v, t in zip(value, items, strict=True)) if fits else tuple(value)
+    if annotation in (int, float):
+        return _coerce_number(value, annotation, name)
+    return value
+
+
+def _coerce_union(value: Any, options: tuple[Any, ...], name: str) -> Any:
+    if value is None or isinstance(value, tuple(o for o in options if isinstance(o, type) and o not in (int, float))):
+        return value
+    for option in options:
+        try:
+            return coerce(value, option, name)
+        except ArgumentError:
+            continue
+    return value
+
+
+def _coerce_number(value: Any, kind: type[int] | type[float], name: str) -> int | float:
+    number = numbers.Integral if kind is int else numbers.Real
+    if isinstance(value, bool) or not isinstance(value, number):
+        raise ArgumentError(f"{name} is {value!r}; expected {'a whole number' if kind is int else 'a number'}")
+    try:
+        return int(value) if kind is int else float(value)  # pyright: ignore[reportArgumentType]
+    except OverflowError:
+        raise ParameterError(f"{name} is too large; expected a number that a float can hold") from None
 
 
 def encode(value: Any) -> JSON:
@@ -87,6 +154,8 @@ def decode(document: object, annotation: Any, path: str, *, trust: bool = False)
         RecipeError: the document does not fit; the message starts with ``path``.
         TrustError: a function is named and ``trust`` is false.
     """
+    if path.count(".") + path.count("[") > _MAX_DEPTH:
+        raise RecipeError(f"{path[:60]}…: nested deeper than {_MAX_DEPTH} levels")
     origin = get_origin(annotation)
     if origin in (types.UnionType, typing.Union):
         return _decode_union(document, get_args(annotation), path, trust)
@@ -112,7 +181,7 @@ def _require(fits: bool, document: object, path: str, expected: str) -> Any:
 
 def _decode_plain(document: object, annotation: Any, path: str) -> Any:
     if annotation is float and type(document) is int:
-        return float(document)
+        return _guarded(lambda: _coerce_number(document, float, "value"), path)
     names = {int: "a whole number", float: "a number", str: "text", bool: "true or false", type(None): "nothing"}
     return _require(type(document) is annotation, document, path, names.get(annotation, str(annotation)))
 
@@ -159,7 +228,7 @@ def _decode_component(document: object, base: type[Component], path: str, trust:
         isinstance(document, Mapping), document, path, f"a table of a {base.__name__}"
     )
     cls = _find_kind(mapping.get("kind", base.kind()), base, path)
-    hints = typing.get_type_hints(cls, localns={"Callable": Callable})
+    hints = field_types(cls)
     own = {f.name: f for f in fields(cls) if f.init}
     for key in mapping:
         if key not in own and key != "kind":

@@ -19,6 +19,7 @@ JSON = dict[str, "JSON"] | list["JSON"] | str | int | float | bool | None
 
 # 256 MiB of float32: far above any image or direction, far below what a hostile document could ask for.
 _MAX_ELEMENTS = 2**26
+_MAX_AXES = 8
 
 
 @dataclass(frozen=True)
@@ -47,7 +48,7 @@ class FrozenArray:
             values = values.detach().to("cpu", torch.float32).numpy()
         try:
             array = np.ascontiguousarray(np.asarray(values, dtype="<f4"))
-        except (TypeError, ValueError) as error:
+        except (TypeError, ValueError, OverflowError) as error:
             raise ArgumentError(
                 f"expected numbers, an array or a tensor; got {type(values).__name__}: {error}"
             ) from None
@@ -55,7 +56,7 @@ class FrozenArray:
             raise ParameterError("an array holds values that are not finite; give finite numbers")
         return cls(tuple(array.shape), array.tobytes())
 
-    def numpy(self) -> np.ndarray[Any, Any]:
+    def numpy(self) -> np.ndarray[Any, np.dtype[Any]]:
         """A fresh NumPy copy, float32."""
         return np.frombuffer(self.data, dtype="<f4").reshape(self.shape).copy()
 
@@ -79,7 +80,8 @@ class FrozenArray:
         if not isinstance(document, dict) or set(document) != {"shape", "float32"}:
             raise ParameterError("expected an array: a list of numbers or {'shape': …, 'float32': …}")
         shape, text = document["shape"], document["float32"]
-        if not (isinstance(shape, list) and all(type(n) is int and n >= 0 for n in shape) and isinstance(text, str)):
+        counts = isinstance(shape, list) and len(shape) <= _MAX_AXES and all(type(n) is int and n >= 0 for n in shape)
+        if not counts or not isinstance(text, str):
             raise ParameterError("expected an array's shape as whole numbers and its data as text")
         size = math.prod(shape)
         if size > _MAX_ELEMENTS:

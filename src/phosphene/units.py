@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,12 +17,12 @@ Position = tuple[int, ...]
 
 
 @dataclass(frozen=True)
-class Unit(Objective):
+class Unit(Objective, base=True):
     """A place in a network whose activation is one number per image."""
 
 
 @dataclass(frozen=True)
-class LayerUnit(Unit):
+class LayerUnit(Unit, base=True):
     """A unit that names its layer.
 
     Attributes:
@@ -31,6 +32,7 @@ class LayerUnit(Unit):
     layer: str
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         if not isinstance(self.layer, str):  # pyright: ignore[reportUnnecessaryIsInstance]
             raise ArgumentError(f"layer must be a name, such as 'blocks.8'; got {type(self.layer).__name__}")
 
@@ -105,7 +107,7 @@ class Direction(LayerUnit):
         check(
             len(frozen.shape) == 1 and frozen.shape[0] > 0, "vector", frozen.shape, "a vector of one number per channel"
         )
-        check(cossim_power >= 0, "cossim_power", cossim_power, "at least 0")
+        check(0 <= cossim_power < math.inf, "cossim_power", cossim_power, "a number from 0")
         for name, value in (("layer", layer), ("vector", frozen), ("cossim_power", float(cossim_power))):
             object.__setattr__(self, name, value)
         object.__setattr__(self, "position", _position(position))
@@ -129,15 +131,16 @@ class WeightedChannels(LayerUnit):
     def __post_init__(self) -> None:
         super().__post_init__()
         check(len(self.weights) > 0, "weights", self.weights, "at least one pair of channel and weight")
-        for index, _ in self.weights:
+        for index, weight in self.weights:
             _check_index(index)
+            check(math.isfinite(weight), "weight", weight, "a finite number")
 
     def __str__(self) -> str:
         return f"{self.layer}:" + "+".join(f"{weight:g}·{index}" for index, weight in self.weights)
 
 
 @dataclass(frozen=True)
-class ClassUnit(Unit):
+class ClassUnit(Unit, base=True):
     """A class of a classifier.
 
     Attributes:
@@ -147,6 +150,7 @@ class ClassUnit(Unit):
     class_: int | str
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         if not isinstance(self.class_, int | str) or isinstance(self.class_, bool):  # pyright: ignore[reportUnnecessaryIsInstance]
             raise ArgumentError(f"a class is given by number or name; got {type(self.class_).__name__}")
         check(not isinstance(self.class_, int) or self.class_ >= 0, "class_", self.class_, "a number from 0, or a name")
@@ -176,17 +180,16 @@ class LogProbability(ClassUnit):
         return f"log p(class:{self.class_})"
 
 
-def _check_index(index: object) -> None:
-    if not isinstance(index, int) or isinstance(index, bool):
-        raise ArgumentError(f"a channel is given by its number; got {type(index).__name__} {index!r}")
+def _check_index(index: int) -> None:
     check(index >= 0, "index", index, "a channel number from 0")
 
 
 def _position(value: Any) -> Position | None:
     if value is None:
         return None
-    place = (value,) if isinstance(value, int) else tuple(int(v) for v in value)
-    check(len(place) in (1, 2) and min(place) >= 0, "position", value, "(row, column), (token,), numbers from 0")
+    place = (value,) if isinstance(value, int) else tuple(value)
+    whole = all(isinstance(p, int) and not isinstance(p, bool) and p >= 0 for p in place)
+    check(len(place) in (1, 2) and whole, "position", value, "(row, column) or (token,), whole numbers from 0")
     return place
 
 

@@ -31,7 +31,7 @@ def imagenet_matrix() -> FrozenArray:
     return FrozenArray.of(matrix / np.linalg.norm(matrix, axis=0).max())
 
 
-def measured_matrix(images: Iterable[Float[Tensor, "c h w"]]) -> FrozenArray:
+def measured_matrix(images: Iterable[Float[Tensor, "c _ _"]]) -> FrozenArray:
     """The colour matrix of a set of images: the square root of the covariance of their pixels, scaled as Lucid's.
 
     Args:

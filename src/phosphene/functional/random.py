@@ -69,11 +69,11 @@ class Generators:
 
     def uniform(self, *shape: int) -> Float[Tensor, "n ..."]:
         """Uniform draws in [0, 1), float32 on the CPU, each image's from its own stream."""
-        return torch.stack([torch.rand(shape, generator=g) for g in self.cpu])
+        return torch.stack([torch.rand(shape, generator=g, dtype=torch.float32) for g in self.cpu])
 
     def normal(self, *shape: int) -> Float[Tensor, "n ..."]:
         """Standard normal draws, float32 on the CPU, each image's from its own stream."""
-        return torch.stack([torch.randn(shape, generator=g) for g in self.cpu])
+        return torch.stack([torch.randn(shape, generator=g, dtype=torch.float32) for g in self.cpu])
 
     def normal_(self, out: Float[Tensor, "n ..."]) -> Float[Tensor, "n ..."]:
         """Fill ``out`` in place with standard normal draws on the render's device."""

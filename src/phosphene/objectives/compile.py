@@ -8,7 +8,7 @@ from collections import defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import singledispatch
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import torch
 from jaxtyping import Float
@@ -19,6 +19,7 @@ from phosphene.errors import ArgumentError
 from phosphene.objectives.scene import Scene
 
 
+@runtime_checkable
 class LayerLike(Protocol):
     """What an objective needs to know of a layer."""
 
@@ -32,6 +33,7 @@ class LayerLike(Protocol):
     def layout(self) -> str: ...
 
 
+@runtime_checkable
 class NetworkLike(Protocol):
     """What an objective needs to know of a network."""
 

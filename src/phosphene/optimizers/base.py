@@ -65,6 +65,7 @@ class Cosine(Schedule):
     final: float = 0.0
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         check(self.steps > 0, "steps", self.steps, "a whole number above 0")
         check(0 <= self.final <= 1, "final", self.final, "a factor in [0, 1]")
 
@@ -87,8 +88,14 @@ class Linear(Schedule):
     final: float = 0.0
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         check(self.steps > 0, "steps", self.steps, "a whole number above 0")
-        check(self.initial >= 0 and self.final >= 0, "initial, final", (self.initial, self.final), "factors from 0")
+        check(
+            0 <= self.initial < math.inf and 0 <= self.final < math.inf,
+            "initial, final",
+            (self.initial, self.final),
+            "factors from 0",
+        )
 
     def factor(self, step: int) -> float:
         return self.initial + (self.final - self.initial) * min(step / self.steps, 1.0)
@@ -105,6 +112,7 @@ class Exponential(Schedule):
     decay: float
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         check(0 < self.decay <= 2, "decay", self.decay, "a factor above 0, at most 2")
 
     def factor(self, step: int) -> float:
@@ -124,6 +132,7 @@ class Steps(Schedule):
     decay: float = 0.1
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         check(self.every > 0, "every", self.every, "a whole number above 0")
         check(0 < self.decay <= 1, "decay", self.decay, "a factor above 0, at most 1")
 

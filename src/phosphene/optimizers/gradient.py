@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import abc
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -30,8 +31,14 @@ class GradientOptimizer(Optimizer, abc.ABC):
     clip_norm: float | None = None
 
     def __post_init__(self) -> None:
-        check(0 < self.lr < float("inf"), "lr", self.lr, "a number above 0")
-        check(self.clip_norm is None or self.clip_norm > 0, "clip_norm", self.clip_norm, "a number above 0, or None")
+        super().__post_init__()
+        check(0 < self.lr < math.inf, "lr", self.lr, "a number above 0")
+        check(
+            self.clip_norm is None or 0 < self.clip_norm < math.inf,
+            "clip_norm",
+            self.clip_norm,
+            "a number above 0, or None",
+        )
 
     @abc.abstractmethod
     def torch_optimizer(self, parameters: Sequence[Tensor]) -> torch.optim.Optimizer:
@@ -86,7 +93,7 @@ class SGD(GradientOptimizer):
     def __post_init__(self) -> None:
         super().__post_init__()
         _share("momentum", self.momentum)
-        check(self.weight_decay >= 0, "weight_decay", self.weight_decay, "a number from 0")
+        check(0 <= self.weight_decay < math.inf, "weight_decay", self.weight_decay, "a number from 0")
         check(not self.nesterov or self.momentum > 0, "momentum", self.momentum, "above 0 with nesterov=True")
 
     def torch_optimizer(self, parameters: Sequence[Tensor]) -> torch.optim.Optimizer:
@@ -127,7 +134,7 @@ class Adam(GradientOptimizer):
         super().__post_init__()
         _share("beta1", self.beta1)
         _share("beta2", self.beta2)
-        check(self.eps > 0, "eps", self.eps, "a number above 0")
+        check(0 < self.eps < math.inf, "eps", self.eps, "a number above 0")
 
     def torch_optimizer(self, parameters: Sequence[Tensor]) -> torch.optim.Optimizer:
         """``torch.optim.Adam``."""
@@ -147,7 +154,7 @@ class AdamW(Adam):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        check(self.weight_decay >= 0, "weight_decay", self.weight_decay, "a number from 0")
+        check(0 <= self.weight_decay < math.inf, "weight_decay", self.weight_decay, "a number from 0")
 
     def torch_optimizer(self, parameters: Sequence[Tensor]) -> torch.optim.Optimizer:
         """``torch.optim.AdamW``."""
@@ -193,7 +200,7 @@ class AdaDelta(GradientOptimizer):
     def __post_init__(self) -> None:
         super().__post_init__()
         _share("rho", self.rho)
-        check(self.eps > 0, "eps", self.eps, "a number above 0")
+        check(0 < self.eps < math.inf, "eps", self.eps, "a number above 0")
 
     def torch_optimizer(self, parameters: Sequence[Tensor]) -> torch.optim.Optimizer:
         """``torch.optim.Adadelta``."""
@@ -218,7 +225,7 @@ class RMSprop(GradientOptimizer):
         super().__post_init__()
         _share("alpha", self.alpha)
         _share("momentum", self.momentum)
-        check(self.eps > 0, "eps", self.eps, "a number above 0")
+        check(0 < self.eps < math.inf, "eps", self.eps, "a number above 0")
 
     def torch_optimizer(self, parameters: Sequence[Tensor]) -> torch.optim.Optimizer:
         """``torch.optim.RMSprop``."""
@@ -252,7 +259,7 @@ class NormalizedAscent(GradientOptimizer):
     def __post_init__(self) -> None:
         super().__post_init__()
         check(self.norm in (*_NORMS, "sign"), "norm", self.norm, f"one of {[*_NORMS, 'sign']}")
-        check(self.eps >= 0, "eps", self.eps, "a number from 0")
+        check(0 <= self.eps < math.inf, "eps", self.eps, "a number from 0")
 
     def torch_optimizer(self, parameters: Sequence[Tensor]) -> torch.optim.Optimizer:
         """Plain ascent on the normalised gradient."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -38,10 +39,11 @@ class LBFGS(Optimizer):
     first_step: float = 0.5
 
     def __post_init__(self) -> None:
-        check(0 < self.lr < float("inf"), "lr", self.lr, "a number above 0")
+        super().__post_init__()
+        check(0 < self.lr < math.inf, "lr", self.lr, "a number above 0")
         check(0 < self.history <= 1000, "history", self.history, "a whole number from 1 to 1000")
         check(2 <= self.max_evaluations <= 100, "max_evaluations", self.max_evaluations, "a whole number from 2 to 100")
-        check(self.first_step > 0, "first_step", self.first_step, "a number above 0")
+        check(0 < self.first_step < math.inf, "first_step", self.first_step, "a number above 0")
 
     def start(self, parameters: Sequence[Tensor]) -> Stepper:
         """A stepper for parameters (n, …)."""

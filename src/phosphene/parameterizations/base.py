@@ -85,6 +85,7 @@ class ColoredParameterization(Parameterization):
     start: FrozenArray | None = None
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         for name in ("height", "width", "channels"):
             value = getattr(self, name)
             check(isinstance(value, int) and 0 < value <= 2**14, name, value, "a whole number from 1 to 16384")
@@ -145,7 +146,11 @@ class ColoredParameterization(Parameterization):
 
     def _start_image(self, value: object) -> FrozenArray:
         image = FrozenArray.of(value)
-        if image.shape[-3:] != (self.channels, self.height, self.width) or len(image.shape) not in (3, 4):
+        if (
+            0 in image.shape
+            or image.shape[-3:] != (self.channels, self.height, self.width)
+            or len(image.shape) not in (3, 4)
+        ):
             expected = f"({self.channels}, {self.height}, {self.width})"
             raise ImageError(f"start has shape {image.shape}; expected {expected}, or several of these")
         values = image.numpy()

@@ -35,6 +35,7 @@ class TotalVariation(Regularizer):
     beta: float = 1.0
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         check(0 < self.beta <= 8, "beta", self.beta, "a number above 0, at most 8")
         check(self.isotropic or self.beta == 1, "beta", self.beta, "1, or isotropic=True")
 
@@ -58,6 +59,7 @@ class L1(Regularizer):
     constant: float = 0.5
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         check(math.isfinite(self.constant), "constant", self.constant, "a finite number")
 
     def penalty(self, image: Float[Tensor, "n c h w"]) -> Float[Tensor, " n"]:
@@ -77,6 +79,7 @@ class L2(Regularizer):
     epsilon: float = _ROOT_GUARD
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         check(math.isfinite(self.constant), "constant", self.constant, "a finite number")
         check(0 < self.epsilon <= 1, "epsilon", self.epsilon, "a number above 0, at most 1")
 

@@ -1,32 +1,24 @@
-"""The public door: ``render`` and ``replay``."""
+"""The public door: ``render``."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
-from pathlib import Path
-from typing import Any
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
 
-import numpy as np
 import torch
-from tqdm.auto import tqdm
 
-from phosphene import store
 from phosphene._algebra import Objective
-from phosphene.errors import ArgumentError, ParameterError, RecipeError, TrustError
-from phosphene.models.load import reload
+from phosphene.errors import ArgumentError, ParameterError
 from phosphene.models.network import Network
 from phosphene.optimizers import Optimizer
 from phosphene.parameterizations import Parameterization
-from phosphene.render import display
-from phosphene.render.batches import Job, out_of_memory, plan_batches
+from phosphene.render.batches import Job, stream_keys
 from phosphene.render.defaults import default_recipe
-from phosphene.render.document import Picture, read_document
+from phosphene.render.progress import Progress
 from phosphene.render.recipe import Recipe
-from phosphene.render.result import Result, gather
-from phosphene.render.run import Outcome, Settings, run_batch
-
-Progress = bool | Callable[[int], None]
+from phosphene.render.result import Result
+from phosphene.render.run import Settings
+from phosphene.render.session import run_jobs
 
 
 def render(  # noqa: PLR0913 - the public door: what is positional, how is keyword-only
@@ -84,39 +76,12 @@ def render(  # noqa: PLR0913 - the public door: what is positional, how is keywo
         "steps": steps,
     }
     changes = {name: value for name, value in changes.items() if value is not None}
-    jobs = [
-        Job(i, o, replace(recipe or default_recipe(o, net), **changes)) for i, o in enumerate(_objectives(objective))
-    ]
-    for job in jobs:
-        _check_channels(job.recipe, net)
-    settings = Settings(seed, _device(net, device), dtype, frozenset(snapshots))
-    batches = list(plan_batches(jobs, net, batch_size=batch_size, device=settings.device))
-    total = sum(job.recipe.steps for job in jobs)
-    with _Meter(progress, total) as advance:
-        outcomes = list(_run(batches, net, settings, progress=advance))
-    return gather(outcomes, net, settings)
-
-
-def _run(
-    batches: Iterable[tuple[Job, ...]], net: Network, settings: Settings, *, progress: Callable[[int], None]
-) -> Iterator[Outcome]:
-    """Run batches one by one; one that does not fit into memory is halved, an interrupt ends the run after its
-    batch.
-    """
-    waiting = list(batches)
-    while waiting:
-        jobs = waiting.pop(0)
-        try:
-            outcome = run_batch(jobs, net, settings, progress=progress)
-        except RuntimeError as error:
-            if len(jobs) == 1 or not out_of_memory(error):
-                raise
-            half = len(jobs) // 2
-            waiting[:0] = [jobs[:half], jobs[half:]]
-            continue
-        yield outcome
-        if outcome.interrupted:
-            return
+    wanted = _objectives(objective)
+    keys = stream_keys(wanted)
+    recipes = [replace(recipe or default_recipe(one, net), **changes) for one in wanted]
+    jobs = [Job(i, one, how, key) for i, (one, how, key) in enumerate(zip(wanted, recipes, keys, strict=True))]
+    settings = Settings(seed, _device(net, device), dtype, _snapshots(snapshots, recipes))
+    return run_jobs(jobs, net, settings, batch_size=batch_size, progress=progress)
 
 
 def _objectives(objective: object) -> list[Objective]:
@@ -131,14 +96,6 @@ def _objectives(objective: object) -> list[Objective]:
     return [one for one in wanted if isinstance(one, Objective)]
 
 
-def _check_channels(recipe: Recipe, net: Network) -> None:
-    made = recipe.parameterization.image_channels
-    if made != net.n_channels:
-        raise ParameterError(
-            f"{net.name} takes images of {net.n_channels} channels; {recipe.parameterization.kind()} makes {made}"
-        )
-
-
 def _device(net: Network, device: torch.device | str | None) -> torch.device:
     if device is not None:
         try:
@@ -148,97 +105,10 @@ def _device(net: Network, device: torch.device | str | None) -> torch.device:
     return next((p.device for p in net.module.parameters()), torch.device("cpu"))
 
 
-class _Meter:
-    """A progress bar over image-steps, a caller's own function, or nothing."""
-
-    def __init__(self, progress: Progress, total: int) -> None:
-        own = callable(progress)
-        self.bar = None if own else tqdm(total=total, unit="step", disable=not progress, leave=False)
-        self.advance: Callable[[int], Any] = progress if callable(progress) else self.bar.update if self.bar else int
-
-    def __enter__(self) -> Callable[[int], Any]:
-        return self.advance
-
-    def __exit__(self, *_: object) -> None:
-        if self.bar is not None:
-            self.bar.close()
-
-
-@dataclass(frozen=True, eq=False)
-class Replay:
-    """A picture rendered again.
-
-    Attributes:
-        result: the new picture.
-        identical: whether it is the saved one, bit for bit.
-        max_difference: largest difference of a value, of 255.
-        n_differing: number of values that differ.
-    """
-
-    result: Result
-    identical: bool
-    max_difference: int
-    n_differing: int
-
-
-def replay(path: str | Path, *, net: Network | None = None, trust: bool = False, progress: Progress = True) -> Replay:
-    """Render a saved picture again from the recipe that it carries, and compare.
-
-    Args:
-        path: a PNG that phosphene saved.
-        net: the network, for pictures of a module that was wrapped by hand.
-        trust: allow the recipe to import modules, run factories and download weights.
-        progress: as in :func:`render`.
-
-    Raises:
-        TrustError: the recipe would do one of these, and ``trust`` is false.
-        RecipeError: the picture's recipe is damaged, or its network has other weights.
-        StorageError: the file cannot be read.
-    """
-    picture = read_document(store.read_png_document(path), trust=trust)
-    network = _load_again(picture, trust) if net is None else net
-    if network.digest != picture.network["digest"]:
-        raise RecipeError(f"network.digest: {network.name} has other weights than the network of this picture")
-    result = _render_again(picture, network, progress)
-    saved, made = store.read_png_pixels(path), display.to_uint8(result.images[0])
-    if saved.shape != made.shape:
-        raise RecipeError(f"document: it describes a picture of {made.shape}, but the file holds {saved.shape}")
-    difference = np.abs(saved.astype(np.int16) - made.astype(np.int16))
-    return Replay(result, not difference.any(), int(difference.max()), int((difference > 0).sum()))
-
-
-def _load_again(picture: Picture, trust: bool) -> Network:
-    """The network of a picture; only the bundled one is loaded without trust."""
-    source = {key: value for key, value in picture.network.items() if key != "digest"}
-    needs = {
-        "timm": "import timm and download weights",
-        "torchvision": "import torchvision and download weights",
-        "factory": f"import and call {source.get('target')!r}",
-    }
-    if source["kind"] in needs and not trust:
-        need = needs[str(source["kind"])]
-        raise TrustError(
-            f"this picture would {need}; allow that with trust=True (--trust), or give the network as net="
-        )
-    return reload(source)
-
-
-def _render_again(picture: Picture, net: Network, progress: Progress) -> Result:
-    """The whole batch again, with as many threads: a picture's last bits depend on the shapes it was computed in."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(picture.threads)
-    device = picture.device if picture.device == "cpu" else None
-    try:
-        everything = render(
-            net,
-            picture.objectives,
-            recipe=picture.recipe,
-            seed=picture.seed,
-            dtype=picture.dtype,
-            device=device,
-            batch_size=len(picture.objectives),
-            progress=progress,
-        )
-    finally:
-        torch.set_num_threads(threads)
-    return everything[picture.index]
+def _snapshots(wanted: Iterable[int], recipes: Sequence[Recipe]) -> frozenset[int]:
+    steps = frozenset(wanted)
+    most = max(recipe.steps for recipe in recipes)
+    for step in steps:
+        if isinstance(step, bool) or not isinstance(step, int) or not 0 <= step <= most:  # pyright: ignore[reportUnnecessaryIsInstance]
+            raise ParameterError(f"snapshots has {step!r}; expected whole numbers of steps from 0 to {most}")
+    return steps

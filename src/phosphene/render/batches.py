@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 import os
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
@@ -11,6 +13,7 @@ from math import prod
 import torch
 
 from phosphene._algebra import Objective
+from phosphene.functional.random import numbered
 from phosphene.models.network import Network
 from phosphene.objectives import compile_objectives
 from phosphene.render.recipe import Recipe
@@ -33,11 +36,19 @@ class Job:
         index: its place among the results.
         objective: what is wanted.
         recipe: how.
+        key: name of its random stream.
     """
 
     index: int
     objective: Objective
     recipe: Recipe
+    key: str
+
+
+def stream_keys(objectives: Sequence[Objective]) -> tuple[str, ...]:
+    """A name for each objective's random stream: its own digest, and a number where an objective is repeated."""
+    texts = [json.dumps(objective.to_json(), sort_keys=True) for objective in objectives]
+    return numbered([hashlib.sha256(text.encode()).hexdigest()[:16] for text in texts])
 
 
 def plan_batches(

@@ -21,11 +21,14 @@ from phosphene.render.run import Outcome, Settings
 #: Version of the document's form. A reader refuses what it does not know.
 FORMAT = 1
 _DTYPES = {"float32": torch.float32, "float64": torch.float64, "bfloat16": torch.bfloat16}
+#: Kinds of device that a document may name.
+_DEVICES = ("cpu", "cuda", "mps", "xpu")
 _KEYS = frozenset(
     {
         "format",
         "network",
         "objectives",
+        "keys",
         "index",
         "recipe",
         "seed",
@@ -48,6 +51,7 @@ class Picture:
     Attributes:
         network: how to load the network (its ``source``), and ``digest``, the SHA-256 of its weights.
         objectives: those of the whole batch: a picture's bits depend on the shapes in which it was computed.
+        keys: names of their random streams.
         index: which of them this picture is of.
         recipe: how it was made.
         seed: seed of every random stream.
@@ -58,6 +62,7 @@ class Picture:
 
     network: Mapping[str, JSON]
     objectives: tuple[Objective, ...]
+    keys: tuple[str, ...]
     index: int
     recipe: Recipe
     seed: int
@@ -79,6 +84,7 @@ def write_documents(outcome: Outcome, net: Network, settings: Settings) -> list[
         "format": FORMAT,
         "network": {**net.source, "digest": net.digest},
         "objectives": [job.objective.to_json() for job in outcome.jobs],
+        "keys": [job.key for job in outcome.jobs],
         "recipe": recipe.to_json(),
         "digest": recipe.digest,
         "seed": settings.seed,
@@ -114,21 +120,25 @@ def read_document(document: object, *, trust: bool = False) -> Picture:
     unknown = sorted(set(table) - _KEYS)
     if unknown:
         raise RecipeError(f"{unknown[0]}: a document has no such key; it has {', '.join(sorted(_KEYS))}")
-    missing = sorted({"network", "objectives", "index", "recipe", "seed"} - set(table))
+    missing = sorted({"network", "objectives", "keys", "index", "recipe", "seed"} - set(table))
     if missing:
         raise RecipeError(f"{missing[0]}: missing")
     objectives: tuple[Objective, ...] = decode(table["objectives"], tuple[Objective, ...], "objectives", trust=trust)
+    keys: tuple[str, ...] = decode(table["keys"], tuple[str, ...], "keys")
+    if len(keys) != len(objectives):
+        raise RecipeError(f"keys: expected one for each of {len(objectives)} objectives, got {len(keys)}")
     index: int = decode(table["index"], int, "index")
     if not 0 <= index < len(objectives):
         raise RecipeError(f"index: expected a number below {len(objectives)}, got {index}")
     return Picture(
         network=_network_table(table["network"]),
         objectives=objectives,
+        keys=keys,
         index=index,
         recipe=decode(table["recipe"], Recipe, "recipe", trust=trust),
         seed=decode(table["seed"], int, "seed"),
         dtype=_DTYPES[_known(table.get("dtype", "float32"), _DTYPES, "dtype")],
-        device=decode(table.get("device", "cpu"), str, "device"),
+        device=_known(table.get("device", "cpu"), _DEVICES, "device"),
         threads=_positive(table.get("threads", torch.get_num_threads()), "threads"),
     )
 

@@ -42,15 +42,16 @@ class Recipe(Component):
     regularizer: Objective | None = None
 
     def __post_init__(self) -> None:
+        object.__setattr__(self, "transforms", tuple(as_transform(t) for t in self.transforms))
+        super().__post_init__()
         for name, cls in (("parameterization", Parameterization), ("optimizer", Optimizer)):
             if not isinstance(getattr(self, name), cls):
                 got = type(getattr(self, name)).__name__
                 raise ArgumentError(
                     f"{name} must be a {cls.__name__}, such as ph.Fourier(224, 224) or ph.optimizers.Adam(); got {got}"
                 )
-        object.__setattr__(self, "transforms", tuple(as_transform(t) for t in self.transforms))
-        _check_count("views", self.views, 1, _MAX_VIEWS)
-        _check_count("steps", self.steps, 0, _MAX_STEPS)
+        check(1 <= self.views <= _MAX_VIEWS, "views", self.views, f"a whole number from 1 to {_MAX_VIEWS}")
+        check(0 <= self.steps <= _MAX_STEPS, "steps", self.steps, f"a whole number from 0 to {_MAX_STEPS}")
 
     @property
     def digest(self) -> str:
@@ -61,8 +62,3 @@ class Recipe(Component):
     def sized(self, height: int, width: int) -> Recipe:
         """The same recipe on a canvas of another size, in pixels."""
         return replace(self, parameterization=replace(self.parameterization, height=height, width=width))
-
-
-def _check_count(name: str, value: object, least: int, most: int) -> None:
-    whole = isinstance(value, int) and not isinstance(value, bool)
-    check(whole and least <= int(str(value)) <= most, name, value, f"a whole number from {least} to {most}")

@@ -15,7 +15,7 @@ from torch import Tensor
 
 from phosphene import store
 from phosphene._types import JSON
-from phosphene.errors import ArgumentError, MissingExtraError
+from phosphene.errors import ArgumentError, MissingExtraError, UnitRangeError
 from phosphene.models.network import Network
 from phosphene.render import display
 from phosphene.render.document import write_documents
@@ -68,12 +68,18 @@ class Result:
     def __iter__(self) -> Iterator[Result]:
         return (self[i] for i in range(len(self)))
 
-    def __getitem__(self, index: int) -> Result:
-        """One of the pictures, as a result of its own."""
-        if not -len(self) <= index < len(self):
-            raise IndexError(f"this result has {len(self)} pictures; got index {index}")
-        index %= len(self)
-        rows = slice(index, index + 1)
+    def __getitem__(self, index: int | slice) -> Result:
+        """One of the pictures, or several, as a result of their own.
+
+        Raises:
+            UnitRangeError: there is no such picture.
+            ArgumentError: the index is neither a number nor a slice.
+        """
+        if not isinstance(index, int | slice):  # pyright: ignore[reportUnnecessaryIsInstance]
+            raise ArgumentError(f"pictures are counted by number; got {index!r}")
+        if isinstance(index, int) and not -len(self) <= index < len(self):
+            raise UnitRangeError(f"this result has {len(self)} pictures, counted from 0; got {index}")
+        rows = index if isinstance(index, slice) else slice(index % len(self), index % len(self) + 1)
         return Result(
             images=self.images[rows],
             names=self.names[rows],
@@ -95,7 +101,7 @@ class Result:
         ]
         return "\n".join([*rows, f"{len(self)} pictures in {self.seconds:.1f} s"])
 
-    def to_numpy(self) -> np.ndarray[Any, Any]:
+    def to_numpy(self) -> np.ndarray[Any, np.dtype[Any]]:
         """The pictures as float32 (n, h, w, c) in [0, 1]."""
         return self.images.permute(0, 2, 3, 1).contiguous().numpy()
 

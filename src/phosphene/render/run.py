@@ -9,7 +9,7 @@ from time import perf_counter
 import torch
 from torch import Tensor
 
-from phosphene.functional.random import Streams, numbered
+from phosphene.functional.random import Streams
 from phosphene.models.network import Network
 from phosphene.models.prepare import prepare
 from phosphene.objectives import compile_objectives
@@ -111,7 +111,7 @@ def view_plan(jobs: Sequence[Job], net: Network, settings: Settings) -> ViewPlan
     recipe = jobs[0].recipe
     return ViewPlan(
         canvas=(recipe.parameterization.height, recipe.parameterization.width),
-        streams=Streams(numbered([str(j.objective) for j in jobs]), settings.seed, settings.device),
+        streams=Streams(tuple(j.key for j in jobs), settings.seed, settings.device),
         n_views=recipe.views,
         input_size=net.input_size,
         fixed_size=not net.any_size,

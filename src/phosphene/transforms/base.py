@@ -77,7 +77,7 @@ class Frame:
 
 
 @dataclass(frozen=True)
-class Transform(Component, abc.ABC):
+class Transform(Component, abc.ABC, base=True):
     """Base of everything that turns an image into a view, differentiably."""
 
     def is_identity(self) -> bool:

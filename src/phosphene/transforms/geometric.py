@@ -30,6 +30,7 @@ class Jitter(Geometric):
     mode: Literal["crop", "roll", "translate"] = "translate"
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         check(0 <= self.pixels <= _MAX_PIXELS, "pixels", self.pixels, f"a number from 0 to {_MAX_PIXELS}")
         check(self.mode in ("crop", "roll", "translate"), "mode", self.mode, "'crop', 'roll' or 'translate'")
 
@@ -60,6 +61,7 @@ class Pad(Geometric):
     value: float = 0.5
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         check(0 <= self.pixels <= _MAX_PIXELS, "pixels", self.pixels, f"a number from 0 to {_MAX_PIXELS}")
         check(self.mode in ("reflect", "constant", "random"), "mode", self.mode, "'reflect', 'constant' or 'random'")
         check(0 <= self.value <= 1, "value", self.value, "a grey level in [0, 1]")
@@ -87,6 +89,7 @@ class Scale(Geometric):
     options: tuple[float, ...] = ()
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         check(0 < self.low <= self.high < 1e3, "low, high", (self.low, self.high), "0 < low <= high < 1000")
         check(all(0 < s < 1e3 for s in self.options), "options", self.options, "numbers above 0, below 1000")
 
@@ -114,6 +117,7 @@ class Rotate(Geometric):
     options_deg: tuple[float, ...] = ()
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         ordered = -360 <= self.low_deg <= self.high_deg <= 360
         check(ordered, "low_deg, high_deg", (self.low_deg, self.high_deg), "-360 <= low_deg <= high_deg <= 360")
         check(
@@ -142,6 +146,7 @@ class Flip(Geometric):
     p_vertical: float = 0.0
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         for name in ("p_horizontal", "p_vertical"):
             check(0 <= getattr(self, name) <= 1, name, getattr(self, name), "a probability in [0, 1]")
 
@@ -166,6 +171,7 @@ class RandomCrop(Geometric):
     high: float = 1.0
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         check(0 < self.low <= self.high <= 2, "low, high", (self.low, self.high), "0 < low <= high <= 2")
 
     def is_identity(self) -> bool:
@@ -193,6 +199,7 @@ class CropOrPad(Geometric):
     width: int
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         _check_size(self.height, self.width)
 
     def place(self, draws: Draws, frame: Frame) -> tuple[Affine, Frame]:
@@ -212,6 +219,7 @@ class Resize(Geometric):
     width: int
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         _check_size(self.height, self.width)
 
     def place(self, draws: Draws, frame: Frame) -> tuple[Affine, Frame]:

@@ -29,6 +29,7 @@ class GaussianNoise(Photometric):
     sd: float
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         check(0 <= self.sd < float("inf"), "sd", self.sd, "a number from 0")
 
     def is_identity(self) -> bool:
@@ -66,6 +67,7 @@ class GaussianBlur(Photometric):
     high_sigma: float
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         ordered = 0 <= self.low_sigma <= self.high_sigma <= 64
         check(ordered, "low_sigma, high_sigma", (self.low_sigma, self.high_sigma), "0 <= low_sigma <= high_sigma <= 64")
 
@@ -93,6 +95,7 @@ class ColorJitter(Photometric):
     saturation: float = 0.0
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         for name in ("brightness", "contrast", "saturation"):
             check(0 <= getattr(self, name) <= 1, name, getattr(self, name), "a number in [0, 1]")
 

@@ -1,0 +1,111 @@
+"""phosphene: the image that drives a unit of a vision network most, and the recipe that made it.
+
+::
+
+    import phosphene as ph
+
+    net = ph.load("efficientnet_lite0")
+    result = ph.render(net, ph.Channel("blocks.8", 7))
+    result.save("unit.png")
+
+Everything public hangs on this module and is imported when it is first used.
+"""
+
+from __future__ import annotations
+
+import importlib
+import sys
+from types import MappingProxyType, ModuleType
+from typing import TYPE_CHECKING, Any
+
+from phosphene._version import __version__
+
+if TYPE_CHECKING:
+    from phosphene import errors, functional, objectives, optimizers, recipes, regularizers, transforms
+    from phosphene.models import Network, capture, layers, load, wrap
+    from phosphene.parameterizations import Fourier, Pixels
+    from phosphene.recipes import Recipe
+    from phosphene.regularizers import L1, L2, BlurPenalty, TotalVariation
+    from phosphene.render import Replay, Result, render, replay
+    from phosphene.units import Channel, Direction, Layer, Logit, LogProbability, Neuron, Probability, Unit
+
+_HOMES = MappingProxyType(
+    {
+        **dict.fromkeys(("Network", "capture", "layers", "load", "wrap"), "phosphene.models"),
+        **dict.fromkeys(("Fourier", "Pixels"), "phosphene.parameterizations"),
+        **dict.fromkeys(("Recipe",), "phosphene.recipes"),
+        **dict.fromkeys(("BlurPenalty", "L1", "L2", "TotalVariation"), "phosphene.regularizers"),
+        **dict.fromkeys(("Replay", "Result", "render", "replay"), "phosphene.render"),
+        **dict.fromkeys(
+            ("Channel", "Direction", "Layer", "LogProbability", "Logit", "Neuron", "Probability", "Unit"),
+            "phosphene.units",
+        ),
+    }
+)
+_ROOMS = frozenset({"errors", "functional", "objectives", "optimizers", "recipes", "regularizers", "transforms"})
+
+__all__ = [
+    "L1",
+    "L2",
+    "BlurPenalty",
+    "Channel",
+    "Direction",
+    "Fourier",
+    "Layer",
+    "LogProbability",
+    "Logit",
+    "Network",
+    "Neuron",
+    "Pixels",
+    "Probability",
+    "Recipe",
+    "Replay",
+    "Result",
+    "TotalVariation",
+    "Unit",
+    "__version__",
+    "capture",
+    "errors",
+    "functional",
+    "layers",
+    "load",
+    "objectives",
+    "optimizers",
+    "recipes",
+    "regularizers",
+    "render",
+    "replay",
+    "transforms",
+    "wrap",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name in _ROOMS:
+        return importlib.import_module(f"phosphene.{name}")
+    if name not in _HOMES:
+        raise AttributeError(f"module 'phosphene' has no attribute {name!r}")
+    return getattr(importlib.import_module(_HOMES[name]), name)
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)
+
+
+class _Facade(ModuleType):
+    """This module, on which ``render`` is always the function.
+
+    Importing the room ``phosphene.render`` makes Python set the attribute ``render`` of its parent to the room;
+    a property of the class goes before that.
+    """
+
+    @property
+    def render(self) -> Any:
+        return importlib.import_module("phosphene.render").render
+
+    @render.setter
+    def render(self, room: ModuleType) -> None:
+        pass
+
+
+sys.modules[__name__].__class__ = _Facade

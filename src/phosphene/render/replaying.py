@@ -1,0 +1,93 @@
+"""Render a saved picture again from the document that it carries, and compare."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from phosphene import store
+from phosphene.errors import RecipeError, TrustError
+from phosphene.models.load import reload
+from phosphene.models.network import Network
+from phosphene.render import display
+from phosphene.render.batches import Job
+from phosphene.render.document import Picture, read_document
+from phosphene.render.progress import Progress
+from phosphene.render.result import Result
+from phosphene.render.run import Settings
+from phosphene.render.session import run_jobs
+
+
+@dataclass(frozen=True, eq=False)
+class Replay:
+    """A picture rendered again.
+
+    Attributes:
+        result: the new picture.
+        identical: whether it is the saved one, bit for bit.
+        max_difference: largest difference of a value, of 255.
+        n_differing: number of values that differ.
+    """
+
+    result: Result
+    identical: bool
+    max_difference: int
+    n_differing: int
+
+
+def replay(path: str | Path, *, net: Network | None = None, trust: bool = False, progress: Progress = True) -> Replay:
+    """Render a saved picture again from the recipe that it carries, and compare.
+
+    Args:
+        path: a PNG that phosphene saved.
+        net: the network, for pictures of a module that was wrapped by hand.
+        trust: allow the recipe to import modules, run factories and download weights.
+        progress: as in :func:`render`.
+
+    Raises:
+        TrustError: the recipe would do one of these, and ``trust`` is false.
+        RecipeError: the picture's recipe is damaged, or its network has other weights.
+        StorageError: the file cannot be read.
+    """
+    picture = read_document(store.read_png_document(path), trust=trust)
+    network = _load_again(picture, trust) if net is None else net
+    if network.digest != picture.network["digest"]:
+        raise RecipeError(f"network.digest: {network.name} has other weights than the network of this picture")
+    result = _render_again(picture, network, progress)
+    saved, made = store.read_png_pixels(path), display.to_uint8(result.images[0])
+    if saved.shape != made.shape:
+        raise RecipeError(f"document: it describes a picture of {made.shape}, but the file holds {saved.shape}")
+    difference = np.abs(saved.astype(np.int16) - made.astype(np.int16))
+    return Replay(result, not difference.any(), int(difference.max()), int((difference > 0).sum()))
+
+
+def _load_again(picture: Picture, trust: bool) -> Network:
+    """The network of a picture; only the bundled one is loaded without trust."""
+    source = {key: value for key, value in picture.network.items() if key != "digest"}
+    needs = {
+        "timm": "import timm and download weights",
+        "torchvision": "import torchvision and download weights",
+        "factory": f"import and call {source.get('target')!r}",
+    }
+    if source["kind"] in needs and not trust:
+        need = needs[str(source["kind"])]
+        raise TrustError(
+            f"this picture would {need}; allow that with trust=True (--trust), or give the network as net="
+        )
+    return reload(source)
+
+
+def _render_again(picture: Picture, net: Network, progress: Progress) -> Result:
+    """The whole batch again, with as many threads: a picture's last bits depend on the shapes it was computed in."""
+    rows = zip(picture.objectives, picture.keys, strict=True)
+    jobs = [Job(i, objective, picture.recipe, key) for i, (objective, key) in enumerate(rows)]
+    settings = Settings(picture.seed, torch.device(picture.device), picture.dtype, frozenset())
+    threads = torch.get_num_threads()
+    torch.set_num_threads(picture.threads)
+    try:
+        return run_jobs(jobs, net, settings, batch_size=len(jobs), progress=progress)[picture.index]
+    finally:
+        torch.set_num_threads(threads)

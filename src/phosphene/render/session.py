@@ -1,0 +1,64 @@
+"""Jobs to a result: batch by batch, smaller ones when memory runs out, and nothing lost at an interrupt."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+
+import torch
+
+from phosphene.errors import ParameterError
+from phosphene.models.network import Network
+from phosphene.render.batches import Job, out_of_memory, plan_batches
+from phosphene.render.progress import Meter, Progress
+from phosphene.render.recipe import Recipe
+from phosphene.render.result import Result, gather
+from phosphene.render.run import Outcome, Settings, run_batch
+
+
+def run_jobs(
+    jobs: Sequence[Job], net: Network, settings: Settings, *, batch_size: int | None, progress: Progress
+) -> Result:
+    """Render all jobs. After a keyboard interrupt the result holds the pictures that were begun.
+
+    Raises:
+        ParameterError: a recipe makes images that the network does not take, or the batch size is out of range.
+        UnknownLayerError, UnknownClassError, UnitRangeError, LayoutError: an objective does not fit the network.
+    """
+    for job in jobs:
+        _check_channels(job.recipe, net)
+    if batch_size is not None and batch_size < 1:
+        raise ParameterError(f"batch_size is {batch_size!r}; expected a whole number above 0, or None")
+    # A caller may be under no_grad or inference_mode; climbing needs gradients.
+    with torch.inference_mode(False), torch.enable_grad():
+        batches = list(plan_batches(jobs, net, batch_size=batch_size, device=settings.device))
+        with Meter(progress, sum(job.recipe.steps for job in jobs)) as advance:
+            outcomes = _run(batches, net, settings, progress=advance)
+    return gather(outcomes, net, settings)
+
+
+def _run(
+    batches: Iterable[tuple[Job, ...]], net: Network, settings: Settings, *, progress: Callable[[int], None]
+) -> list[Outcome]:
+    waiting, outcomes = list(batches), list[Outcome]()
+    try:
+        while waiting and not (outcomes and outcomes[-1].interrupted):
+            jobs = waiting.pop(0)
+            try:
+                outcomes.append(run_batch(jobs, net, settings, progress=progress))
+            except RuntimeError as error:
+                if len(jobs) == 1 or not out_of_memory(error):
+                    raise
+                half = len(jobs) // 2
+                waiting[:0] = [jobs[:half], jobs[half:]]
+    except KeyboardInterrupt:
+        # An interrupt before a batch's first step leaves nothing of that batch; those before it are whole.
+        if not outcomes:
+            raise
+    return outcomes
+
+
+def _check_channels(recipe: Recipe, net: Network) -> None:
+    made = recipe.parameterization.image_channels
+    if made != net.n_channels:
+        kind = recipe.parameterization.kind()
+        raise ParameterError(f"{net.name} takes images of {net.n_channels} channels; {kind} makes {made}")
