@@ -1,0 +1,55 @@
+# Everything a person types. Environments are made once and again only when pyproject.toml or constraints.txt change.
+PYTHON ?= $(shell for p in python3.11 python3.12 python3.13 python3; do \
+	$$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$p && break; done)
+VENV := .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip --disable-pip-version-check
+
+.PHONY: help demo test check format quality bench clean
+
+help:
+	@echo 'make demo     install the command line and render six layers and twelve classes into out/demo'
+	@echo 'make test     the whole test suite'
+	@echo 'make check    lint, format, types and import contracts'
+	@echo 'make quality  tables and contact sheets of picture quality, into benchmarks/'
+	@echo 'make bench    milliseconds per image and step, beside the bare pass and the peers'
+	@echo 'make clean    remove environments, caches and out/'
+
+$(BIN)/python:
+	@test -n '$(PYTHON)' || { echo 'phosphene needs Python 3.11 or newer: make PYTHON=/path/to/python3'; exit 1; }
+	$(PYTHON) -m venv $(VENV)
+
+# .installed: the package with its command line. .installed-dev: that and everything that tests and checks need.
+$(VENV)/.installed: pyproject.toml constraints.txt | $(BIN)/python
+	$(PIP) install -c constraints.txt -e '.[cli]'
+	@touch $@
+
+$(VENV)/.installed-dev: pyproject.toml constraints.txt | $(BIN)/python
+	$(PIP) install -c constraints.txt -e '.[dev]'
+	@touch $@ $(VENV)/.installed
+
+# Threads that wait asleep: where other programs share the cores, torch's busy waiting makes everything up to seven times slower.
+demo test: export OMP_WAIT_POLICY := PASSIVE
+
+demo: $(VENV)/.installed
+	$(BIN)/phosphene demo -o out/demo
+
+test: $(VENV)/.installed-dev
+	$(BIN)/python -m pytest -q $(TEST_ARGS)
+
+check: $(VENV)/.installed-dev
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/pyright --pythonpath $(BIN)/python
+	$(BIN)/lint-imports
+
+format: $(VENV)/.installed-dev
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+# quality and bench live beside what they measure.
+-include benchmarks/benchmarks.mk
+
+clean:
+	rm -rf $(VENV) .venv-* out build dist .pytest_cache .ruff_cache .hypothesis .import_linter_cache
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +

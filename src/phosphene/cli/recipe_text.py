@@ -1,0 +1,25 @@
+"""Recipes as people name them: one of phosphene's own, or a file."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from phosphene import Network, Recipe
+
+_SUFFIXES = {".json", ".toml"}
+
+
+def find_recipe(text: str, net: Network | None = None) -> Recipe:
+    """The recipe called ``text``, or the one in the file ``text`` when that ends in .toml or .json.
+
+    A file is data: functions that it names are never imported. A named recipe makes images of the size and channels
+    that ``net`` takes.
+    """
+    import phosphene as ph
+    from phosphene import store
+
+    if Path(text).suffix.lower() in _SUFFIXES:
+        return ph.Recipe.from_json(store.read_recipe_file(text))
+    return ph.recipes.get(text) if net is None else ph.recipes.get(text, *net.input_size, net.n_channels)

@@ -1,0 +1,54 @@
+"""``phosphene recipes``: the methods that come with phosphene, and what each is made of."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from phosphene.cli import console
+from phosphene.cli.networks import JsonOption
+
+recipes = typer.Typer(
+    help="List the named recipes, or show one as a file to start from.",
+    invoke_without_command=True,
+    no_args_is_help=False,
+)
+
+
+@recipes.callback()
+def default(context: typer.Context) -> None:
+    """List the named recipes, or show one as a file to start from."""
+    if context.invoked_subcommand is None:
+        list_recipes()
+
+
+@recipes.command("list")
+def list_recipes(json: JsonOption = False) -> None:
+    """List the named recipes."""
+    import phosphene as ph
+
+    found = [(name, ph.recipes.get(name)) for name in ph.recipes.names()]
+    if json:
+        console.print_json([{"name": name, "digest": recipe.digest, "steps": recipe.steps} for name, recipe in found])
+        return
+    table = console.table("recipe", "steps", "digest", right=("steps",))
+    for name, recipe in found:
+        table.add_row(name, str(recipe.steps), recipe.digest[:12])
+    console.out().print(table)
+
+
+@recipes.command("show")
+def show_recipe(
+    name: Annotated[str, typer.Argument(metavar="NAME", help="A recipe's name, or a .toml or .json file.")],
+    json: JsonOption = False,
+) -> None:
+    """Show a recipe as TOML (or JSON): save it, change it, and render with --recipe FILE."""
+    from phosphene import store
+    from phosphene.cli.recipe_text import find_recipe
+
+    document = find_recipe(name).to_json()
+    if json:
+        console.print_json(document)
+    else:
+        console.out().print(store.to_toml(document), end="")
