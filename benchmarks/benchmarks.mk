@@ -1,0 +1,30 @@
+# Benchmarks: their own environment, .venv-bench, with the peers and phosphene itself. Included by the Makefile at the top.
+#
+# The peers are installed without their declared dependencies: these ask for old versions that no longer fit together (kornia <= 0.4.1)
+# and for test tools. requirements-peers.txt lists what they really import.
+BENCH_VENV := .venv-bench
+BENCH_PYTHON := $(BENCH_VENV)/bin/python
+BENCH_PIP := $(BENCH_PYTHON) -m pip --disable-pip-version-check
+BENCH_REQUIREMENTS := benchmarks/requirements-peers.txt benchmarks/requirements-peers-nodeps.txt
+
+.PHONY: bench quality quality-quick explore
+
+$(BENCH_VENV)/.installed: pyproject.toml constraints.txt $(BENCH_REQUIREMENTS)
+	@test -n '$(PYTHON)' || { echo 'phosphene needs Python 3.11 or newer: make PYTHON=/path/to/python3'; exit 1; }
+	$(PYTHON) -m venv $(BENCH_VENV)
+	$(BENCH_PIP) install -c constraints.txt -e .
+	$(BENCH_PIP) install -c constraints.txt -r benchmarks/requirements-peers.txt
+	$(BENCH_PIP) install --no-deps -r benchmarks/requirements-peers-nodeps.txt
+	@touch $@
+
+bench: $(BENCH_VENV)/.installed
+	OMP_NUM_THREADS=2 $(BENCH_PYTHON) benchmarks/speed.py $(BENCH_ARGS)
+
+quality: $(BENCH_VENV)/.installed
+	OMP_NUM_THREADS=2 $(BENCH_PYTHON) benchmarks/quality.py $(QUALITY_ARGS)
+
+quality-quick: $(BENCH_VENV)/.installed
+	OMP_NUM_THREADS=2 $(BENCH_PYTHON) benchmarks/quality.py --quick $(QUALITY_ARGS)
+
+explore: $(BENCH_VENV)/.installed
+	OMP_NUM_THREADS=2 $(BENCH_PYTHON) benchmarks/explore.py $(EXPLORE_ARGS)
