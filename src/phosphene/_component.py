@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import dataclasses
 import importlib
+import inspect
 import numbers
 import types
 import typing
@@ -35,12 +36,12 @@ class Component:
     class that is only a base says so: ``class Unit(Objective, base=True)``.
     """
 
-    _kinds: ClassVar[dict[str, type[Component]]] = {}
+    _kinds: ClassVar[dict[str, list[type[Component]]]] = {}
 
     def __init_subclass__(cls, *, base: bool = False, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
         if not base:
-            Component._kinds[cls.kind()] = cls
+            Component._kinds.setdefault(cls.kind(), []).append(cls)
 
     def __post_init__(self) -> None:
         hints = field_types(type(self))
@@ -218,7 +219,7 @@ def _decode_function(document: object, path: str, trust: bool) -> Any:
         found: Any = importlib.import_module(module)
         for part in attribute.split("."):
             found = getattr(found, part)
-    except (ImportError, AttributeError) as error:
+    except (ImportError, AttributeError, ValueError, TypeError) as error:
         raise RecipeError(f"{path}: cannot find {name!r}: {error}") from None
     return found
 
@@ -243,12 +244,12 @@ def _decode_component(document: object, base: type[Component], path: str, trust:
 
 
 def _find_kind(kind: object, base: type[Component], path: str) -> type[Component]:
-    kinds = {k: c for k, c in Component._kinds.items() if issubclass(c, base)}  # pyright: ignore[reportPrivateUsage]
+    # Two rooms may use one name for two things, such as an objective and a transform called Custom: the base decides.
+    everything = [c for classes in Component._kinds.values() for c in classes]  # pyright: ignore[reportPrivateUsage]
+    kinds = {c.kind(): c for c in everything if issubclass(c, base) and not inspect.isabstract(c)}
     if not isinstance(kind, str) or kind not in kinds:
-        known = sorted(k for k, c in kinds.items() if not c.__subclasses__())
-        raise RecipeError(
-            f"{path}.kind: {kind!r} is no {base.__name__}; {nearest(str(kind), known) or ', '.join(known)}"
-        )
+        hint = nearest(str(kind), kinds) or ", ".join(sorted(kinds))
+        raise RecipeError(f"{path}.kind: {kind!r} is no {base.__name__}; {hint}")
     return kinds[kind]
 
 

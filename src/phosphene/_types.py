@@ -47,7 +47,8 @@ class FrozenArray:
         if isinstance(values, Tensor):
             values = values.detach().to("cpu", torch.float32).numpy()
         try:
-            array = np.ascontiguousarray(np.asarray(values, dtype="<f4"))
+            with np.errstate(over="ignore"):  # what float32 cannot hold becomes infinite, and is refused below
+                array = np.ascontiguousarray(np.asarray(values, dtype="<f4"))
         except (TypeError, ValueError, OverflowError) as error:
             raise ArgumentError(
                 f"expected numbers, an array or a tensor; got {type(values).__name__}: {error}"

@@ -29,7 +29,7 @@ def channel_recipe(height: int = 224, width: int = 224, channels: int = 3) -> Re
     return Recipe(
         name="channel",
         parameterization=Fourier(height, width, channels=channels, decay=_DECAY, gain=_GAIN),
-        transforms=random_views(0.8, 1.1, rotate_deg=10.0, noise=0.02),
+        transforms=random_views(0.9, 1.2, rotate_deg=10.0, noise=0.02),
         optimizer=Adam(lr=0.05),
         steps=128,
     )

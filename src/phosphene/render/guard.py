@@ -40,18 +40,20 @@ class Guard:
 
     def step(self, step: int, look: ViewFunction) -> Tensor:
         """Take step number ``step`` through ``look``; returns the scores (n,) from which it started."""
-        fine = torch.ones_like(self._alive)
+        started: list[Tensor] = []
 
         def evaluate() -> Tensor:
             scores = self.problem.evaluate(look)
-            fine.logical_and_(torch.isfinite(scores) & self.problem.finite())
+            # Only where the step starts: a line search may look at a point that is not finite, and turn back.
+            if not started:
+                started.append(torch.isfinite(scores) & self.problem.finite())
             return scores
 
         for kept, parameter in zip(self._kept, self.problem.parameters, strict=True):
             kept.copy_(parameter.detach())
         self.begun = step
         scores = self.stepper.step(evaluate)
-        self._settle(step, fine & self.problem.finite())
+        self._settle(step, started[0] & self.problem.finite_parameters())
         return scores
 
     def _settle(self, step: int, fine: Tensor) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 
 import torch
 from jaxtyping import Bool, Float
@@ -56,11 +56,19 @@ class Problem:
         return self.scorer(Scene(image, self.forward(views), views.shape[0] // image.shape[0]))
 
     def finite(self) -> Bool[Tensor, " n"]:
-        """Which images' gradients and parameters are finite."""
-        tensors = [t for p in self.parameters for t in (p.detach(), p.grad) if t is not None]
-        return torch.stack([torch.isfinite(t.flatten(1).sum(1)) for t in tensors]).all(0)
+        """Which images' gradients are finite."""
+        return _finite([p.grad for p in self.parameters if p.grad is not None])
+
+    def finite_parameters(self) -> Bool[Tensor, " n"]:
+        """Which images' parameters are finite."""
+        return _finite([p.detach() for p in self.parameters])
 
     def dead(self) -> Bool[Tensor, " n"]:
         """Which images' gradients are exactly zero."""
         gradients = [p.grad for p in self.parameters if p.grad is not None]
         return torch.stack([(g.flatten(1) == 0).all(1) for g in gradients]).all(0)
+
+
+def _finite(tensors: Sequence[Tensor]) -> Bool[Tensor, " n"]:
+    # One pass over memory: a sum is finite unless an entry is not (or the sum overflows, which is as bad).
+    return torch.stack([torch.isfinite(t.flatten(1).sum(1)) for t in tensors]).all(0)

@@ -43,11 +43,13 @@ def _run(
     try:
         while waiting and not (outcomes and outcomes[-1].interrupted):
             jobs = waiting.pop(0)
+            told: list[int] = []
             try:
-                outcomes.append(run_batch(jobs, net, settings, progress=progress))
+                outcomes.append(run_batch(jobs, net, settings, progress=_remembering(progress, told)))
             except RuntimeError as error:
                 if len(jobs) == 1 or not out_of_memory(error):
                     raise
+                progress(-sum(told))
                 half = len(jobs) // 2
                 waiting[:0] = [jobs[:half], jobs[half:]]
     except KeyboardInterrupt:
@@ -55,6 +57,16 @@ def _run(
         if not outcomes:
             raise
     return outcomes
+
+
+def _remembering(progress: Callable[[int], None], told: list[int]) -> Callable[[int], None]:
+    """``progress``, with a list of what it was told, which a batch that fails takes back."""
+
+    def tell(n: int) -> None:
+        told.append(n)
+        progress(n)
+
+    return tell
 
 
 def _check_channels(recipe: Recipe, net: Network) -> None:

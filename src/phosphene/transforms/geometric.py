@@ -52,7 +52,8 @@ class Pad(Geometric):
 
     Attributes:
         pixels: width of the border, in pixels.
-        mode: "reflect", "constant", or "random" (one random grey for each view; Lucid's "uniform").
+        mode: "reflect" (mirrored at the edge, which is repeated: NumPy's "symmetric"), "constant", or "random" (one
+            random grey for each view; Lucid's "uniform").
         value: grey level of a constant border.
     """
 
