@@ -10,6 +10,7 @@ from __future__ import annotations
 import dataclasses
 import importlib
 import inspect
+import math
 import numbers
 import types
 import typing
@@ -26,6 +27,8 @@ C = TypeVar("C", bound="Component")
 
 #: Levels of a document that are read; honest expressions have a handful.
 _MAX_DEPTH = 64
+#: Values of all arrays of a document together: 512 MiB of float32.
+_MAX_TOTAL = 2**27
 
 
 @dataclass(frozen=True)
@@ -74,6 +77,7 @@ class Component:
             RecipeError: unknown kind or key, wrong type, value out of range; the message starts with the path.
             TrustError: the document names a function and ``trust`` is false.
         """
+        check_size(document)
         return decode(document, cls, path or cls.__name__.lower(), trust=trust)
 
 
@@ -146,6 +150,26 @@ def _function_name(function: Callable[..., object]) -> str:
     module, name = getattr(function, "__module__", None), getattr(function, "__qualname__", None)
     # A lambda or a local function keeps its name for the record, but cannot be found again.
     return f"{module}:{name}" if module and name else f"{type(function).__module__}:{type(function).__qualname__}"
+
+
+def check_size(document: object) -> None:
+    """Refuse a document whose arrays, taken together, would fill the memory: a little text can describe many zeros.
+
+    Raises:
+        RecipeError: they hold more than :data:`_MAX_TOTAL` values.
+    """
+    waiting, total = [document], 0
+    while waiting:
+        value = waiting.pop()
+        if isinstance(value, Mapping):
+            shape = value.get("shape")
+            whole = isinstance(shape, list) and all(type(n) is int and n >= 0 for n in shape)
+            total += math.prod(shape) if whole and isinstance(shape, list) else 0
+            waiting.extend(value.values())
+        elif isinstance(value, list):
+            waiting.extend(value)
+    if total > _MAX_TOTAL:
+        raise RecipeError(f"document: its arrays hold {total} values; at most {_MAX_TOTAL} are read")
 
 
 def decode(document: object, annotation: Any, path: str, *, trust: bool = False) -> Any:

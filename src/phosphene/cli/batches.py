@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
 from itertools import groupby, islice
@@ -35,8 +36,8 @@ class Rendered:
 
     unit: str
     file: str
-    score: float
-    robust_score: float
+    score: float | None
+    robust_score: float | None
     status: str
 
     def to_json(self) -> dict[str, Any]:
@@ -129,5 +130,5 @@ def _render(net: Network, group: Sequence[Job], how: How, *, advance: Callable[[
 
 def _save(job: Job, single: Result) -> Rendered:
     single.save(job.path)
-    score, robust = float(single.final_scores[0]), float(single.robust_scores[0])
+    score, robust = (s if math.isfinite(s) else None for s in (single.final_scores.item(), single.robust_scores.item()))
     return Rendered(job.named.text, str(job.path), score, robust, single.status[0])

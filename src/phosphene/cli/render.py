@@ -61,4 +61,5 @@ def _show(done: list[Rendered], json: bool) -> None:
         return
     for rendered in done:
         note = "" if rendered.status == "ok" else f"  ({rendered.status})"
-        console.out().print(f"{rendered.unit}  score {rendered.score:.4g}  {rendered.file}{note}")
+        score = "–" if rendered.score is None else f"{rendered.score:.4g}"
+        console.out().print(f"{rendered.unit}  score {score}  {rendered.file}{note}")

@@ -76,7 +76,7 @@ def resample(
     if padding == "wrap":
         image, grid, padding = *_wrapped(image, grid), "border"
     # The views of an image lie below each other in one tall grid, so that the canvas is never copied per view.
-    tower = F.grid_sample(image, grid.reshape(n, n_views * tall, wide, 2), padding_mode=padding, align_corners=False)
+    tower = _sample(image, grid.reshape(n, n_views * tall, wide, 2), padding)
     views = (
         tower.unflatten(2, (n_views, tall))
         .permute(0, 2, 3, 4, 1)
@@ -84,6 +84,17 @@ def resample(
         .permute(0, 3, 1, 2)
     )
     return F.avg_pool2d(views, supersample) if supersample > 1 else views
+
+
+def _sample(image: Tensor, grid: Tensor, padding: str) -> Tensor:
+    """``grid_sample``; a single image in as many strips as there are threads, as CPUs share the work by images only."""
+    strips = torch.get_num_threads() if image.device.type == "cpu" and len(image) == 1 else 1
+    if grid.shape[1] % strips:
+        strips = 1
+    rows = grid.view(strips * len(grid), -1, *grid.shape[2:])
+    canvases = image.expand(len(rows), -1, -1, -1)
+    sampled = F.grid_sample(canvases, rows, mode="bilinear", padding_mode=padding, align_corners=False)
+    return sampled.transpose(0, 1).flatten(1, 2)[None] if strips > 1 else sampled
 
 
 def _wrapped(image: Tensor, grid: Tensor) -> tuple[Tensor, Tensor]:

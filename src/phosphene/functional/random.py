@@ -53,11 +53,10 @@ class Streams:
 
     def fork(self, name: str) -> Generators:
         """Fresh generators for one purpose, independent of every other purpose."""
-        seeds = [stream_seed(self.seed, key, name) for key in self.keys]
-        return Generators(
-            tuple(torch.Generator().manual_seed(s) for s in seeds),
-            tuple(torch.Generator(self.device).manual_seed(s) for s in seeds),
-        )
+        cpu = [torch.Generator().manual_seed(stream_seed(self.seed, key, name)) for key in self.keys]
+        # Seeds of their own, or on a CPU the two kinds of draws would be the same numbers twice.
+        seeds = [stream_seed(self.seed, key, name, "device") for key in self.keys]
+        return Generators(tuple(cpu), tuple(torch.Generator(self.device).manual_seed(s) for s in seeds))
 
 
 @dataclass(frozen=True)

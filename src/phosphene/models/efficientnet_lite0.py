@@ -44,30 +44,19 @@ STAGES = (
 )
 
 
-def _same_padding(size: int, kernel: int, stride: int) -> tuple[int, int]:
-    """Padding and first output to keep, so that a symmetric padding gives TensorFlow's "same" convolution.
-
-    TensorFlow pads ``total // 2`` before and the rest after, which for even sizes and stride 2 is not symmetric. A
-    symmetric padding larger by ``stride * skip`` in front computes the same outputs after ``skip`` extra ones: cutting
-    those off costs less than a padded copy.
-    """
-    total = max((-(-size // stride) - 1) * stride + kernel - size, 0)
-    before, after = total // 2, total - total // 2
-    skip = -(-(after - before) // stride)
-    return before + skip * stride, skip
-
-
 class SameConv2d(nn.Conv2d):
-    """A convolution with TensorFlow's "same" padding at any size: (n c h w) -> (n k ⌈h/s⌉ ⌈w/s⌉)."""
+    """A convolution with TensorFlow's "same" padding, for any input size: (n c h w) -> (n k ⌈h/s⌉ ⌈w/s⌉).
+
+    TensorFlow pads ``total // 2`` before and the rest after, one more where ``total`` is odd. Rather than copy the
+    input to pad it, the kernel gets a row or column of zeros in front, which makes the padding symmetric.
+    """
 
     def forward(self, input: Float[Tensor, "n c h w"]) -> Float[Tensor, "n k y x"]:
-        stride, (height, width) = self.stride[0], input.shape[-2:]
-        pad_y, skip_y = _same_padding(height, self.kernel_size[0], stride)
-        pad_x, skip_x = _same_padding(width, self.kernel_size[1], stride)
-        out = F.conv2d(input, self.weight, self.bias, self.stride, (pad_y, pad_x), self.dilation, self.groups)
-        if not skip_y and not skip_x:
-            return out
-        return out[:, :, skip_y : skip_y - (-height // stride), skip_x : skip_x - (-width // stride)]
+        stride, size = self.stride[0], self.kernel_size[0]
+        total_y, total_x = (max((-(-n // stride) - 1) * stride + size - n, 0) for n in input.shape[-2:])
+        weight = F.pad(self.weight, (total_x % 2, 0, total_y % 2, 0)) if total_y % 2 or total_x % 2 else self.weight
+        padding = (-(-total_y // 2), -(-total_x // 2))
+        return F.conv2d(input, weight, self.bias, self.stride, padding, self.dilation, self.groups)
 
 
 def _unit(

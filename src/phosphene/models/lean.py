@@ -1,46 +1,30 @@
-"""Activations in place without a copy.
+"""Activations out of place.
 
-PyTorch's in-place ReLU6 keeps a copy of its input for the backward pass. Its output tells as much: the gradient is cut
-where the output lies on a bound. On EfficientNet-Lite0's expanded feature maps that copy is among the dearest things of
-a pass.
+To be able to go back, PyTorch's in-place ReLU6 and its like first copy their input; out of place they need no copy. On
+EfficientNet-Lite0's expanded feature maps these copies are among the dearest things of a pass. (``nn.ReLU`` keeps its
+output and needs no copy either way.)
 """
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Callable
 
-import torch
-from torch import Tensor, nn
+from torch import nn
 
-
-class _Clamp(torch.autograd.Function):
-    """``x.clamp_(low, high)`` that keeps its output for the backward pass instead of a copy of its input."""
-
-    @staticmethod
-    def forward(ctx: Any, x: Tensor, low: float, high: float) -> Tensor:  # pyright: ignore[reportIncompatibleMethodOverride]
-        x.clamp_(low, high)
-        ctx.mark_dirty(x)
-        ctx.save_for_backward(x)
-        ctx.bounds = low, high
-        return x
-
-    @staticmethod
-    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, None, None]:  # pyright: ignore[reportIncompatibleMethodOverride]
-        (output,) = ctx.saved_tensors
-        return torch.ops.aten.hardtanh_backward(grad, output, *ctx.bounds), None, None
+_COPYING = (nn.ReLU6, nn.Hardtanh, nn.SiLU, nn.Hardswish, nn.Mish, nn.Hardsigmoid, nn.ELU, nn.CELU, nn.SELU)
 
 
-class LeanReLU6(nn.ReLU6):
-    """An in-place ReLU6 that keeps no copy of its input; values and gradients are those of ``nn.ReLU6``."""
+def out_of_place(module: nn.Module) -> Callable[[], None]:
+    """Let the activations inside ``module`` that would copy their input leave it alone; the result undoes that.
 
-    def forward(self, input: Tensor) -> Tensor:
-        if input._is_view():  # autograd has rules of its own for what is written into a part of a tensor
-            return super().forward(input)
-        return _Clamp.apply(input, self.min_val, self.max_val)  # pyright: ignore[reportReturnType]
+    Only a network that uses what it has overwritten can tell the difference.
+    """
+    changed = [part for part in module.modules() if type(part) in _COPYING and getattr(part, "inplace", False)]
+    for part in changed:
+        setattr(part, "inplace", False)  # noqa: B010 - typed as a module
 
+    def undo() -> None:
+        for part in changed:
+            setattr(part, "inplace", True)  # noqa: B010 - typed as a module
 
-def lean(module: nn.Module) -> None:
-    """Make every in-place ``nn.ReLU6`` inside ``module`` lean, in place; names and hooks stay."""
-    for part in module.modules():
-        if type(part) is nn.ReLU6 and part.inplace:
-            part.__class__ = LeanReLU6
+    return undo

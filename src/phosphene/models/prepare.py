@@ -14,9 +14,9 @@ from torch import Tensor, nn
 
 from phosphene.errors import ImageError, NetworkError, ParameterError
 from phosphene.models.capture import Capture, capture
-from phosphene.models.fold import Pair, find_pairs, fold
+from phosphene.models.fold import find_pairs, fold
 from phosphene.models.guard import frozen
-from phosphene.models.lean import lean
+from phosphene.models.lean import out_of_place
 from phosphene.models.memory import keep_buffers
 from phosphene.models.network import Network
 
@@ -104,8 +104,7 @@ def prepare(
         module = stack.enter_context(_ready(net, device, _storage(dtype)))
         images = _example(net, device, _storage(dtype))
         if module is not net.module:
-            _fold(module, layers, images)
-            lean(module)
+            _simplify(module, layers, images)
             _convert(module, dtype)
         captured = stack.enter_context(capture(module, layers))
         with torch.no_grad(), torch.autocast(device.type, torch.bfloat16) if dtype is torch.bfloat16 else nullcontext():
@@ -153,30 +152,33 @@ def _activations(module: nn.Module, layers: Sequence[str], images: Tensor) -> li
     return [tensor for layer in layers for tensor in captured.calls(layer)]
 
 
-def _fold(module: nn.Module, layers: Sequence[str], images: Tensor) -> None:
-    """Fold all batch norms that can be; none, if the activations then differ from before."""
+def _simplify(module: nn.Module, layers: Sequence[str], images: Tensor) -> None:
+    """Leave out copies of activations and fold batch norms, each only if the activations stay what they were."""
     with torch.no_grad():
         pairs = find_pairs(module, layers, lambda: module(images))
-    if not pairs:
-        return
-    before = _activations(module, layers, images)
     exact = [pair for pair in pairs if type(module.get_submodule(pair.convolution)) in _MATRICES]
-    for candidates in (pairs, exact):
-        if candidates and _agrees(module, candidates, lambda: _activations(module, layers, images), before):
-            return
+    before = _activations(module, layers, images)
+
+    def keeps(change: Callable[[], Callable[[], None]]) -> bool:
+        return _agrees(change, lambda: _activations(module, layers, images), before)
+
+    keeps(lambda: out_of_place(module))
+    if not pairs or keeps(lambda: fold(module, pairs)):
+        return
+    keeps(lambda: fold(module, exact))
 
 
 def _agrees(
-    module: nn.Module, pairs: Sequence[Pair], run: Callable[[], list[Tensor]], before: Sequence[Tensor]
+    change: Callable[[], Callable[[], None]], run: Callable[[], list[Tensor]], before: Sequence[Tensor]
 ) -> bool:
-    """Fold the pairs if the activations stay what they were."""
-    unfold = fold(module, pairs)
+    """Make a change, and take it back unless the activations stay what they were."""
+    undo = change()
     try:
         agrees = all(map(_is_close, run(), before))
     except Exception:  # a module that reads its norm's attributes fails on the Identity that replaces it
         agrees = False
     if not agrees:
-        unfold()
+        undo()
     return agrees
 
 

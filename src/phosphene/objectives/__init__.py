@@ -3,7 +3,7 @@
 from phosphene._algebra import Constant, Objective, Product, Scaled, Sum, mean
 from phosphene.objectives.compile import Scorer
 from phosphene.objectives.custom import Custom
-from phosphene.objectives.readers import compile_objectives
+from phosphene.objectives.readers import check_positions, compile_objectives
 from phosphene.objectives.scene import Scene
 from phosphene.units import WeightedChannels
 
@@ -17,6 +17,7 @@ __all__ = [
     "Scorer",
     "Sum",
     "WeightedChannels",
+    "check_positions",
     "compile_objectives",
     "mean",
 ]

@@ -73,13 +73,32 @@ def compile_objectives(objectives: Sequence[Objective], net: NetworkLike) -> Sco
     layers = frozenset[str]().union(*(part.layers for _, part in parts))
     if len(parts) == 1:
         return Scorer(layers, parts[0][1].score)
-    order = torch.tensor([row for rows, _ in parts for row in rows]).argsort()
+    parts_of_rows = [_Part(rows, part) for rows, part in parts]
+    order = OnDevice(torch.tensor([row for rows, _ in parts for row in rows]).argsort())
 
     def score(scene: Scene) -> Tensor:
-        scores = [part.score(scene.select(rows)).expand(-1, scene.n_views) for rows, part in parts]
-        return torch.cat(scores).index_select(0, order.to(scene.image.device))
+        scores = torch.cat([part.score(scene) for part in parts_of_rows])
+        return scores.index_select(0, order.like(scene.image))
 
     return Scorer(layers, score)
+
+
+class _Part:
+    """The images of one structure within a batch."""
+
+    def __init__(self, rows: Sequence[int], scorer: Scorer) -> None:
+        self.rows, self.scorer = OnDevice(torch.tensor(rows)), scorer
+        self.views: dict[int, OnDevice] = {}
+
+    def score(self, scene: Scene) -> Float[Tensor, "k v"]:
+        """Scores of these images' views."""
+        if scene.n_views not in self.views:
+            rows = self.rows.value.cpu()
+            views = rows[:, None] * scene.n_views + torch.arange(scene.n_views)
+            self.views[scene.n_views] = OnDevice(views.flatten())
+        views = self.views[scene.n_views].like(scene.image)
+        chosen = scene.select(self.rows.like(scene.image), views, self.scorer.layers)
+        return self.scorer.score(chosen).expand(-1, scene.n_views)
 
 
 def structure(objective: Objective) -> object:
@@ -116,8 +135,8 @@ def compile_kind(first: Objective, objectives: Sequence[Objective], net: Network
 
 @compile_kind.register
 def _(first: Constant, objectives: Sequence[Constant], net: NetworkLike) -> Scorer:
-    values = [o.value for o in objectives]
-    return Scorer(frozenset(), lambda scene: scene.image.new_tensor(values)[:, None])
+    values = OnDevice(torch.tensor([o.value for o in objectives])[:, None])
+    return Scorer(frozenset(), lambda scene: values.like(scene.image))
 
 
 @compile_kind.register

@@ -8,7 +8,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from phosphene._algebra import Regularizer
+from phosphene._algebra import Objective, Product, Regularizer, Scaled, Sum
 from phosphene._types import FrozenArray
 from phosphene.errors import LayoutError, UnitRangeError
 from phosphene.functional.similarity import dot_cossim
@@ -37,7 +37,7 @@ from phosphene.units import (
     WeightedChannels,
 )
 
-__all__ = ["channels_of", "compile_objectives", "places"]
+__all__ = ["channels_of", "check_positions", "compile_objectives", "places"]
 
 #: Layout to the axes of its positions, and how an activation becomes (m, channels, positions).
 _POSITION_AXES = {"NC": (), "NCHW": (2, 3), "NHWC": (1, 2), "NLC": (1,)}
@@ -232,6 +232,24 @@ def places(positions: Sequence[Position | None], layer: LayerLike) -> Callable[[
         return _per_view(cache[now], scene, activations)
 
     return flat
+
+
+def check_positions(objective: Objective, net: NetworkLike) -> None:
+    """Refuse units whose position lies beyond their layer at the network's input size.
+
+    Raises:
+        UnitRangeError: naming the layer's positions.
+    """
+    if isinstance(objective, Sum | Product):
+        for term in objective.terms:
+            check_positions(term, net)
+    elif isinstance(objective, Scaled):
+        check_positions(objective.objective, net)
+    elif isinstance(objective, Neuron | Direction) and objective.position is not None:
+        layer = net.layer(objective.layer)
+        size = tuple(layer.shape[a] for a in _POSITION_AXES.get(layer.layout, ()))
+        _check_position(objective.position, size, layer)
+        _flat_index(objective.position, size, layer)
 
 
 def _check_position(position: Position | None, size: tuple[int, ...], layer: LayerLike) -> None:

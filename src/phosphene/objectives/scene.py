@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-import torch
 from jaxtyping import Float
 from torch import Tensor
 
@@ -24,15 +23,16 @@ class Scene:
     activations: Mapping[str, Tensor]
     n_views: int
 
-    def select(self, rows: Sequence[int]) -> Scene:
-        """The same look at some of the images only."""
-        index = torch.tensor(rows, device=self.image.device)
-        views = (index[:, None] * self.n_views + torch.arange(self.n_views, device=index.device)).flatten()
-        return Scene(
-            self.image.index_select(0, index),
-            {name: acts.index_select(0, views) for name, acts in self.activations.items()},
-            self.n_views,
-        )
+    def select(self, rows: Tensor, views: Tensor, layers: Iterable[str]) -> Scene:
+        """The same look at some of the images only, and at some of the layers.
+
+        Args:
+            rows: numbers of the images.
+            views: numbers of their views.
+            layers: layers that are read.
+        """
+        chosen = {name: self.activations[name].index_select(0, views) for name in layers}
+        return Scene(self.image.index_select(0, rows), chosen, self.n_views)
 
     def by_view(self, scores: Float[Tensor, " m"]) -> Float[Tensor, "n v"]:
         """Scores of views as a table of images and views."""

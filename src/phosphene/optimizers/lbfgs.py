@@ -56,6 +56,8 @@ class LBFGSStepper(Stepper):
     def __init__(self, spec: LBFGS, parameters: Sequence[Tensor]) -> None:
         self.spec, self.parameters = spec, parameters
         self.pairs: list[tuple[Tensor, Tensor, Tensor]] = []
+        # First guess of each row's inverse curvature, from its last pair.
+        self.scale = torch.ones(parameters[0].shape[0], 1, device=parameters[0].device, dtype=parameters[0].dtype)
 
     def step(self, evaluate: Evaluate) -> Float[Tensor, " n"]:
         start = evaluate()
@@ -92,9 +94,7 @@ class LBFGSStepper(Stepper):
         for s, y, rho in reversed(self.pairs):
             alphas.append(rho * (s * q).sum(1, keepdim=True))
             q = q - alphas[-1] * y
-        s, y, rho = self.pairs[-1]
-        squares = (y * y).sum(1, keepdim=True)
-        q = q * torch.where(rho > 0, (s * y).sum(1, keepdim=True) / squares.clamp(min=1e-30), torch.ones_like(rho))
+        q = q * self.scale
         for (s, y, rho), alpha in zip(self.pairs, reversed(alphas), strict=True):
             q = q + s * (alpha - rho * (y * q).sum(1, keepdim=True))
         return q
@@ -109,6 +109,9 @@ class LBFGSStepper(Stepper):
         useful = (curvature > _CURVATURE_FLOOR * bound) & accepted[:, None] & torch.isfinite(curvature)
         # A pair that is of no use to a row becomes zero there, which leaves the recursion as it is.
         rho = torch.where(useful, 1 / curvature.clamp(min=1e-30), torch.zeros_like(curvature))
+        # A row that got nowhere starts its next direction from another scale, or it would try the same step again.
+        guess = curvature / (y * y).sum(1, keepdim=True).clamp(min=1e-30)
+        self.scale = torch.where(useful, guess, torch.ones_like(guess))
         self.pairs.append(
             (torch.where(useful, s, torch.zeros_like(s)), torch.where(useful, y, torch.zeros_like(y)), rho)
         )

@@ -24,6 +24,8 @@ _ROOT_GUARD = 1e-6
 class TotalVariation(Regularizer):
     """Differences between neighbouring pixels, over rows and columns.
 
+    A sum, so the weight that fits depends on the image's size: at 224 px about 1e-3 smooths, 0.1 leaves little.
+
     Attributes:
         isotropic: false sums absolute differences (anisotropic, ``tf.image.total_variation`` and Lucid); true sums
             ``(dy² + dx²)^(β/2)`` over the pixels that have both neighbours (Rudin, Osher and Fatemi; Mahendran and

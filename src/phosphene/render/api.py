@@ -17,21 +17,22 @@ from phosphene.render.defaults import default_recipe
 from phosphene.render.progress import Progress
 from phosphene.render.recipe import Recipe
 from phosphene.render.result import Result
-from phosphene.render.run import Settings
+from phosphene.render.run import Settings, usable_device
 from phosphene.render.session import run_jobs
+from phosphene.transforms import Transform, as_transform
 
 
 def render(  # noqa: PLR0913 - the public door: what is positional, how is keyword-only
     net: Network,
-    objective: Objective | Sequence[Objective],
+    objective: Objective | Iterable[Objective],
     parameterization: Parameterization | None = None,
     *,
     recipe: Recipe | None = None,
-    transforms: Iterable[object] | None = None,
+    transforms: Iterable[object] | Transform | None = None,
     views: int | None = None,
     optimizer: Optimizer | None = None,
     steps: int | None = None,
-    snapshots: Iterable[int] = (),
+    snapshots: Iterable[int] | int = (),
     seed: int = 0,
     device: torch.device | str | None = None,
     dtype: torch.dtype = torch.float32,
@@ -68,9 +69,11 @@ def render(  # noqa: PLR0913 - the public door: what is positional, how is keywo
         raise ArgumentError(
             f"net must come from ph.load or ph.wrap; got {type(net).__name__}; try ph.wrap(module, mean=…, std=…)"
         )
+    if recipe is not None and not isinstance(recipe, Recipe):  # pyright: ignore[reportUnnecessaryIsInstance]
+        raise ArgumentError(f"recipe must be a Recipe, such as ph.recipes.get('lucid'); got {recipe!r}")
     changes = {
         "parameterization": parameterization,
-        "transforms": None if transforms is None else tuple(transforms),  # pyright: ignore[reportArgumentType]
+        "transforms": _transforms(transforms),
         "views": views,
         "optimizer": optimizer,
         "steps": steps,
@@ -80,12 +83,13 @@ def render(  # noqa: PLR0913 - the public door: what is positional, how is keywo
     keys = stream_keys(wanted)
     recipes = [replace(recipe or default_recipe(one, net), **changes) for one in wanted]
     jobs = [Job(i, one, how, key) for i, (one, how, key) in enumerate(zip(wanted, recipes, keys, strict=True))]
-    settings = Settings(seed, _device(net, device), dtype, _snapshots(snapshots, recipes))
-    return run_jobs(jobs, net, settings, batch_size=batch_size, progress=progress)
+    settings = Settings(_whole("seed", seed), _device(net, device), dtype, _snapshots(snapshots, recipes))
+    size = None if batch_size is None else _whole("batch_size", batch_size)
+    return run_jobs(jobs, net, settings, batch_size=size, progress=progress)
 
 
 def _objectives(objective: object) -> list[Objective]:
-    wanted = list(objective) if isinstance(objective, Sequence) and not isinstance(objective, str) else [objective]
+    wanted = list(objective) if isinstance(objective, Iterable) and not isinstance(objective, str) else [objective]
     for one in wanted:
         if not isinstance(one, Objective):
             raise ArgumentError(
@@ -96,19 +100,30 @@ def _objectives(objective: object) -> list[Objective]:
     return [one for one in wanted if isinstance(one, Objective)]
 
 
+def _whole(name: str, value: object) -> int:
+    if isinstance(value, bool) or not isinstance(value, int):
+        raise ArgumentError(f"{name} is {value!r}; expected a whole number")
+    return value
+
+
+def _transforms(transforms: object) -> tuple[Transform, ...] | None:
+    if transforms is None:
+        return None
+    if isinstance(transforms, Iterable) and not isinstance(transforms, Transform):
+        return tuple(as_transform(t) for t in transforms)
+    return (as_transform(transforms),)
+
+
 def _device(net: Network, device: torch.device | str | None) -> torch.device:
-    if device is not None:
-        try:
-            return torch.device(device)
-        except RuntimeError as error:
-            raise ParameterError(f"device is {device!r}; expected 'cpu', 'cuda', 'cuda:1', 'mps' …: {error}") from None
-    return next((p.device for p in net.module.parameters()), torch.device("cpu"))
+    if device is None:
+        return next((p.device for p in net.module.parameters()), torch.device("cpu"))
+    return usable_device(device)
 
 
-def _snapshots(wanted: Iterable[int], recipes: Sequence[Recipe]) -> frozenset[int]:
-    steps = frozenset(wanted)
+def _snapshots(wanted: Iterable[int] | int, recipes: Sequence[Recipe]) -> frozenset[int]:
+    steps = frozenset(wanted if isinstance(wanted, Iterable) else [wanted])
     most = max(recipe.steps for recipe in recipes)
     for step in steps:
-        if isinstance(step, bool) or not isinstance(step, int) or not 0 <= step <= most:  # pyright: ignore[reportUnnecessaryIsInstance]
+        if not 0 <= _whole("snapshots", step) <= most:
             raise ParameterError(f"snapshots has {step!r}; expected whole numbers of steps from 0 to {most}")
     return steps

@@ -12,10 +12,11 @@ from phosphene.parameterizations import Fourier
 from phosphene.render.recipe import Recipe
 from phosphene.transforms import random_views
 
-#: A spectrum steeper than 1/f trades a little activation for naturalness; the gain makes up for the contrast that this
-#: takes away.
-_DECAY = 1.25
-_GAIN = 0.55
+#: Spectra steeper than 1/f trade a little activation for naturalness, more so for shallow units, which like fine
+#: detail; the
+#: gains make up for the contrast that this takes away. Pairs of decay and gain.
+_CHANNEL_SPECTRUM = (1.4, 0.36)
+_CLASS_SPECTRUM = (1.25, 0.55)
 
 
 def channel_recipe(height: int = 224, width: int = 224, channels: int = 3) -> Recipe:
@@ -28,7 +29,9 @@ def channel_recipe(height: int = 224, width: int = 224, channels: int = 3) -> Re
     """
     return Recipe(
         name="channel",
-        parameterization=Fourier(height, width, channels=channels, decay=_DECAY, gain=_GAIN),
+        parameterization=Fourier(
+            height, width, channels=channels, decay=_CHANNEL_SPECTRUM[0], gain=_CHANNEL_SPECTRUM[1]
+        ),
         transforms=random_views(0.9, 1.2, rotate_deg=10.0, noise=0.02),
         optimizer=Adam(lr=0.05),
         steps=128,
@@ -45,7 +48,7 @@ def class_recipe(height: int = 224, width: int = 224, channels: int = 3) -> Reci
     """
     return Recipe(
         name="class",
-        parameterization=Fourier(height, width, channels=channels, decay=_DECAY, gain=_GAIN),
+        parameterization=Fourier(height, width, channels=channels, decay=_CLASS_SPECTRUM[0], gain=_CLASS_SPECTRUM[1]),
         transforms=random_views(0.2, 1.0, rotate_deg=15.0, noise=0.02),
         views=4,
         optimizer=Adam(lr=0.05),

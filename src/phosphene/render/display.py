@@ -66,6 +66,8 @@ def save_pictures(
         ArgumentError: ``path`` is a file name and there are several pictures.
     """
     single = path.suffix.lower() == ".png"
+    if path.suffix and not single and not path.is_dir() and len(images) == 1:
+        raise ArgumentError(f"{path} would not be a PNG, the format that carries recipes; name it {path.stem}.png")
     if single and len(images) != 1:
         raise ArgumentError(
             f"{path} is one file, but there are {len(images)} pictures; give a folder, or save result[i]"

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import os
 import platform
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
+from torch import Tensor
 
 from phosphene._algebra import Objective
-from phosphene._component import decode
+from phosphene._component import check_size, decode
 from phosphene._types import JSON
 from phosphene._version import __version__
 from phosphene.errors import RecipeError
@@ -23,6 +25,8 @@ FORMAT = 1
 _DTYPES = {"float32": torch.float32, "float64": torch.float64, "bfloat16": torch.bfloat16}
 #: Kinds of device that a document may name.
 _DEVICES = ("cpu", "cuda", "mps", "xpu")
+#: Values of all images and views of a batch that a replay may ask for: 4 GiB of float32.
+_MAX_VALUES = 2**30
 _KEYS = frozenset(
     {
         "format",
@@ -98,11 +102,16 @@ def write_documents(outcome: Outcome, net: Network, settings: Settings) -> list[
             **shared,
             "index": i,
             "unit": str(job.objective),
-            "score": float(outcome.final_scores[i]),
+            "score": _finite(outcome.final_scores[i]),
             "status": outcome.status[i],
         }
         for i, job in enumerate(outcome.jobs)
     ]
+
+
+def _finite(score: Tensor) -> float | None:
+    """A score as JSON has it: there is no number for one that is not finite."""
+    return float(score) if bool(torch.isfinite(score)) else None
 
 
 def read_document(document: object, *, trust: bool = False) -> Picture:
@@ -113,6 +122,7 @@ def read_document(document: object, *, trust: bool = False) -> Picture:
         TrustError: the document names functions and ``trust`` is false.
     """
     table = decode_table(document)
+    check_size(document)
     if table.get("format") != FORMAT:
         raise RecipeError(
             f"format: expected {FORMAT}, got {table.get('format')!r}; this phosphene does not know that form"
@@ -130,17 +140,29 @@ def read_document(document: object, *, trust: bool = False) -> Picture:
     index: int = decode(table["index"], int, "index")
     if not 0 <= index < len(objectives):
         raise RecipeError(f"index: expected a number below {len(objectives)}, got {index}")
+    recipe: Recipe = decode(table["recipe"], Recipe, "recipe", trust=trust)
+    _check_work(recipe, len(objectives))
     return Picture(
         network=_network_table(table["network"]),
         objectives=objectives,
         keys=keys,
         index=index,
-        recipe=decode(table["recipe"], Recipe, "recipe", trust=trust),
+        recipe=recipe,
         seed=decode(table["seed"], int, "seed"),
         dtype=_DTYPES[_known(table.get("dtype", "float32"), _DTYPES, "dtype")],
         device=_known(table.get("device", "cpu"), _DEVICES, "device"),
-        threads=_positive(table.get("threads", torch.get_num_threads()), "threads"),
+        threads=min(_positive(table.get("threads", torch.get_num_threads()), "threads"), os.cpu_count() or 1),
     )
+
+
+def _check_work(recipe: Recipe, n_images: int) -> None:
+    """Refuse what would fill the memory of any machine: a document is read before anybody knows who wrote it."""
+    canvas = recipe.parameterization
+    values = n_images * (1 + recipe.views) * canvas.height * canvas.width * canvas.image_channels
+    if values > _MAX_VALUES:
+        raise RecipeError(
+            f"recipe: {n_images} images of {values // n_images} values with their views are too large to replay"
+        )
 
 
 def decode_table(document: object) -> Mapping[str, Any]:

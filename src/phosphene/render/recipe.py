@@ -44,14 +44,17 @@ class Recipe(Component):
     def __post_init__(self) -> None:
         object.__setattr__(self, "transforms", tuple(as_transform(t) for t in self.transforms))
         super().__post_init__()
-        for name, cls in (("parameterization", Parameterization), ("optimizer", Optimizer)):
-            if not isinstance(getattr(self, name), cls):
-                got = type(getattr(self, name)).__name__
-                raise ArgumentError(
-                    f"{name} must be a {cls.__name__}, such as ph.Fourier(224, 224) or ph.optimizers.Adam(); got {got}"
-                )
+        self._require("parameterization", Parameterization, "ph.Fourier(224, 224)")
+        self._require("optimizer", Optimizer, "ph.optimizers.Adam(lr=0.05)")
+        if self.regularizer is not None:
+            self._require("regularizer", Objective, "-0.001 * ph.TotalVariation()")
         check(1 <= self.views <= _MAX_VIEWS, "views", self.views, f"a whole number from 1 to {_MAX_VIEWS}")
         check(0 <= self.steps <= _MAX_STEPS, "steps", self.steps, f"a whole number from 0 to {_MAX_STEPS}")
+
+    def _require(self, name: str, kind: type[Component], example: str) -> None:
+        value = getattr(self, name)
+        if not isinstance(value, kind):
+            raise ArgumentError(f"{name} must be a {kind.__name__}, such as {example}; got {type(value).__name__}")
 
     @property
     def digest(self) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import cast
 
 import numpy as np
 import torch
@@ -17,7 +18,7 @@ from phosphene.render.batches import Job
 from phosphene.render.document import Picture, read_document
 from phosphene.render.progress import Progress
 from phosphene.render.result import Result
-from phosphene.render.run import Settings
+from phosphene.render.run import Settings, usable_device
 from phosphene.render.session import run_jobs
 
 
@@ -56,12 +57,21 @@ def replay(path: str | Path, *, net: Network | None = None, trust: bool = False,
     network = _load_again(picture, trust) if net is None else net
     if network.digest != picture.network["digest"]:
         raise RecipeError(f"network.digest: {network.name} has other weights than the network of this picture")
+    for name in ("mean", "std", "value_range", "channel_order", "input_size"):
+        was, now = picture.network.get(name), network.source.get(name)
+        if net is not None and was is not None and now is not None and list_of(was) != list_of(now):
+            raise RecipeError(f"network.{name}: the picture was made with {was}, but net= has {now}")
     result = _render_again(picture, network, progress)
     saved, made = store.read_png_pixels(path), display.to_uint8(result.images[0])
     if saved.shape != made.shape:
         raise RecipeError(f"document: it describes a picture of {made.shape}, but the file holds {saved.shape}")
     difference = np.abs(saved.astype(np.int16) - made.astype(np.int16))
     return Replay(result, not difference.any(), int(difference.max()), int((difference > 0).sum()))
+
+
+def list_of(value: object) -> object:
+    """JSON knows lists only."""
+    return list(cast("tuple[object, ...]", value)) if isinstance(value, tuple) else value
 
 
 def _load_again(picture: Picture, trust: bool) -> Network:
@@ -84,7 +94,7 @@ def _render_again(picture: Picture, net: Network, progress: Progress) -> Result:
     """The whole batch again, with as many threads: a picture's last bits depend on the shapes it was computed in."""
     rows = zip(picture.objectives, picture.keys, strict=True)
     jobs = [Job(i, objective, picture.recipe, key) for i, (objective, key) in enumerate(rows)]
-    settings = Settings(picture.seed, torch.device(picture.device), picture.dtype, frozenset())
+    settings = Settings(picture.seed, usable_device(picture.device), picture.dtype, frozenset())
     threads = torch.get_num_threads()
     torch.set_num_threads(picture.threads)
     try:

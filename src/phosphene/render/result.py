@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Result:
     """The pictures of a render; tensors are float32 on the CPU.
 
@@ -91,6 +91,9 @@ class Result:
             seconds=self.seconds,
             _origin=self._origin[rows],
         )
+
+    def __repr__(self) -> str:
+        return str(self)
 
     def __str__(self) -> str:
         rows = [

@@ -9,14 +9,14 @@ from time import perf_counter
 import torch
 from torch import Tensor
 
+from phosphene.errors import ParameterError
 from phosphene.functional.random import Streams
 from phosphene.models.network import Network
-from phosphene.models.prepare import prepare
-from phosphene.objectives import compile_objectives
+from phosphene.objectives import Scorer, compile_objectives
 from phosphene.render.batches import Job
 from phosphene.render.engine import Record, climb
 from phosphene.render.guard import MAX_RESTARTS, Guard, Start, revive
-from phosphene.render.problem import Problem
+from phosphene.render.problem import Forward, Problem
 from phosphene.transforms import ToInput, ViewPipeline, ViewPlan, held_out_views
 
 #: Held-out views by which robustness is measured: so many looks of so many views.
@@ -43,6 +43,21 @@ class Settings:
     def image_dtype(self) -> torch.dtype:
         """What images and parameters are computed in."""
         return torch.float64 if self.dtype is torch.float64 else torch.float32
+
+
+def usable_device(device: torch.device | str) -> torch.device:
+    """A device on which this machine can compute.
+
+    Raises:
+        ParameterError: there is no such device here.
+    """
+    try:
+        torch.empty(0, device=device)
+        return torch.device(device)
+    except (RuntimeError, AssertionError, TypeError) as error:
+        known = "expected 'cpu', 'cuda', 'cuda:1', 'mps' …"
+        why = str(error).strip().split("\n")[0]
+        raise ParameterError(f"device is {str(device)!r}, which cannot be used here; {known}: {why}") from None
 
 
 @dataclass(frozen=True)
@@ -72,23 +87,30 @@ class Outcome:
     interrupted: bool
 
 
-def run_batch(jobs: tuple[Job, ...], net: Network, settings: Settings, *, progress: Callable[[int], None]) -> Outcome:
-    """Render jobs that share a recipe."""
+def scorer_of(jobs: Sequence[Job], net: Network) -> Scorer:
+    """What the jobs of a batch climb: their objectives, with the recipe's regularizer."""
+    extra = jobs[0].recipe.regularizer
+    return compile_objectives([j.objective if extra is None else j.objective + extra for j in jobs], net)
+
+
+def run_batch(
+    jobs: tuple[Job, ...], net: Network, settings: Settings, *, forward: Forward, progress: Callable[[int], None]
+) -> Outcome:
+    """Render jobs that share a recipe, through a pass that gives what their scorer reads."""
     started = perf_counter()
     recipe = jobs[0].recipe
-    wanted = [j.objective if recipe.regularizer is None else j.objective + recipe.regularizer for j in jobs]
-    scorer = compile_objectives(wanted, net)
     plan = view_plan(jobs, net, settings)
-    with prepare(net, sorted(scorer.layers), device=settings.device, dtype=settings.dtype) as forward:
-        noise = plan.streams.fork("start")
-        canvas = recipe.parameterization.build(len(jobs), noise, device=settings.device, dtype=settings.image_dtype)
-        problem = Problem(canvas, forward, scorer)
-        start = revive(problem, ViewPipeline(recipe.transforms, plan).look(0), noise)
-        guard = Guard(problem, recipe.optimizer.start(problem.parameters))
-        record = Record(torch.zeros(recipe.steps, len(jobs), device=settings.device), settings.snapshots)
-        record.keep(0, problem.image)
-        climb(guard, ViewPipeline(recipe.transforms, plan), record, progress=progress)
-        clean, robust = measure(Problem(canvas, forward, compile_objectives([j.objective for j in jobs], net)), plan)
+    noise = plan.streams.fork("start")
+    canvas = recipe.parameterization.build(len(jobs), noise, device=settings.device, dtype=settings.image_dtype)
+    problem = Problem(canvas, forward, scorer_of(jobs, net))
+    start = revive(problem, ViewPipeline(recipe.transforms, plan).look(0), noise)
+    guard = Guard(problem, recipe.optimizer.start(problem.parameters))
+    record = Record(torch.zeros(recipe.steps, len(jobs), device=settings.device), settings.snapshots)
+    record.keep(0, problem.image)
+    climb(guard, ViewPipeline(recipe.transforms, plan), record, progress=progress)
+    clean, robust = _measured(
+        Problem(canvas, forward, compile_objectives([j.objective for j in jobs], net)), plan, record
+    )
     return Outcome(
         jobs=jobs,
         images=problem.image().to("cpu", torch.float32),
@@ -116,6 +138,16 @@ def view_plan(jobs: Sequence[Job], net: Network, settings: Settings) -> ViewPlan
         input_size=net.input_size,
         fixed_size=not net.any_size,
     )
+
+
+def _measured(problem: Problem, plan: ViewPlan, record: Record) -> tuple[Tensor, Tensor]:
+    """The final scores; an interrupt while they are measured leaves them unknown, and the pictures as they are."""
+    try:
+        return measure(problem, plan)
+    except KeyboardInterrupt:
+        record.interrupted = True
+        unknown = torch.full((problem.n_images,), torch.nan)
+        return unknown, unknown
 
 
 def measure(problem: Problem, plan: ViewPlan) -> tuple[Tensor, Tensor]:

@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import ExitStack
 
 import torch
 
 from phosphene.errors import ParameterError
 from phosphene.models.network import Network
+from phosphene.models.prepare import prepare
+from phosphene.objectives import check_positions
 from phosphene.render.batches import Job, out_of_memory, plan_batches
+from phosphene.render.problem import Forward
 from phosphene.render.progress import Meter, Progress
 from phosphene.render.recipe import Recipe
 from phosphene.render.result import Result, gather
-from phosphene.render.run import Outcome, Settings, run_batch
+from phosphene.render.run import Outcome, Settings, run_batch, scorer_of, view_plan
+from phosphene.transforms import ViewPipeline
 
 
 def run_jobs(
@@ -26,6 +31,7 @@ def run_jobs(
     """
     for job in jobs:
         _check_channels(job.recipe, net)
+        _check_positions(job, net, settings)
     if batch_size is not None and batch_size < 1:
         raise ParameterError(f"batch_size is {batch_size!r}; expected a whole number above 0, or None")
     # A caller may be under no_grad or inference_mode; climbing needs gradients.
@@ -41,22 +47,43 @@ def _run(
 ) -> list[Outcome]:
     waiting, outcomes = list(batches), list[Outcome]()
     try:
-        while waiting and not (outcomes and outcomes[-1].interrupted):
-            jobs = waiting.pop(0)
-            told: list[int] = []
-            try:
-                outcomes.append(run_batch(jobs, net, settings, progress=_remembering(progress, told)))
-            except RuntimeError as error:
-                if len(jobs) == 1 or not out_of_memory(error):
-                    raise
-                progress(-sum(told))
-                half = len(jobs) // 2
-                waiting[:0] = [jobs[:half], jobs[half:]]
+        with OpenPass(net, settings) as opened:
+            while waiting and not (outcomes and outcomes[-1].interrupted):
+                jobs = waiting.pop(0)
+                told: list[int] = []
+                try:
+                    forward = opened.to(scorer_of(jobs, net).layers)
+                    tell = _remembering(progress, told)
+                    outcomes.append(run_batch(jobs, net, settings, forward=forward, progress=tell))
+                except RuntimeError as error:
+                    if len(jobs) == 1 or not out_of_memory(error):
+                        raise
+                    progress(-sum(told))
+                    half = len(jobs) // 2
+                    waiting[:0] = [jobs[:half], jobs[half:]]
     except KeyboardInterrupt:
         # An interrupt before a batch's first step leaves nothing of that batch; those before it are whole.
         if not outcomes:
             raise
     return outcomes
+
+
+class OpenPass(ExitStack):
+    """The prepared network, kept from one batch to the next while these read the same layers."""
+
+    def __init__(self, net: Network, settings: Settings) -> None:
+        super().__init__()
+        self.net, self.settings = net, settings
+        self.layers: frozenset[str] | None = None
+        self.forward: Forward | None = None
+
+    def to(self, layers: frozenset[str]) -> Forward:
+        """A pass that gives these layers."""
+        if self.forward is None or layers != self.layers:
+            self.close()
+            ready = prepare(self.net, sorted(layers), device=self.settings.device, dtype=self.settings.dtype)
+            self.forward, self.layers = self.enter_context(ready), layers
+        return self.forward
 
 
 def _remembering(progress: Callable[[int], None], told: list[int]) -> Callable[[int], None]:
@@ -74,3 +101,10 @@ def _check_channels(recipe: Recipe, net: Network) -> None:
     if made != net.n_channels:
         kind = recipe.parameterization.kind()
         raise ParameterError(f"{net.name} takes images of {net.n_channels} channels; {kind} makes {made}")
+
+
+def _check_positions(job: Job, net: Network, settings: Settings) -> None:
+    """Positions are known before the first step only where views have the size at which the layers were measured."""
+    plan = view_plan([job], net, settings)
+    if ViewPipeline(job.recipe.transforms, plan).size == net.input_size:
+        check_positions(job.objective, net)

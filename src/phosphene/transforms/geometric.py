@@ -91,8 +91,8 @@ class Scale(Geometric):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        check(0 < self.low <= self.high < 1e3, "low, high", (self.low, self.high), "0 < low <= high < 1000")
-        check(all(0 < s < 1e3 for s in self.options), "options", self.options, "numbers above 0, below 1000")
+        check(1e-3 <= self.low <= self.high <= 1e3, "low, high", (self.low, self.high), "0.001 <= low <= high <= 1000")
+        check(all(1e-3 <= s <= 1e3 for s in self.options), "options", self.options, "numbers from 0.001 to 1000")
 
     def is_identity(self) -> bool:
         return set(self.options or (self.low, self.high)) == {1.0}
@@ -173,7 +173,7 @@ class RandomCrop(Geometric):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        check(0 < self.low <= self.high <= 2, "low, high", (self.low, self.high), "0 < low <= high <= 2")
+        check(1e-3 <= self.low <= self.high <= 2, "low, high", (self.low, self.high), "0.001 <= low <= high <= 2")
 
     def is_identity(self) -> bool:
         return self.low == self.high == 1

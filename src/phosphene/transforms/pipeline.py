@@ -5,10 +5,9 @@ function.
 from __future__ import annotations
 
 import abc
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from functools import partial
-from itertools import groupby
 from typing import cast
 
 import torch
@@ -19,7 +18,7 @@ from phosphene.errors import ArgumentError
 from phosphene.functional.geometry import normalized, resample
 from phosphene.functional.random import Generators, Streams
 from phosphene.transforms.base import Custom, Draws, Frame, Geometric, Photometric, Transform, ViewFunction
-from phosphene.transforms.geometric import CropOrPad, Resize, ToInput
+from phosphene.transforms.geometric import CropOrPad, Jitter, Pad, Resize, ToInput
 
 #: Draws are made for this many steps at once. It never depends on the number of steps, so a run begins like every
 #: longer one.
@@ -27,6 +26,8 @@ BLOCK = 32
 #: A view that spans s canvas pixels per pixel takes round(s) samples: bilinear interpolation itself is good to about
 #: 1.5.
 _ROUNDING = 0.5
+#: Samples per view pixel and axis, at most; beyond that a little aliasing is the lesser evil.
+_MAX_SAMPLES = 8
 
 
 @dataclass(frozen=True)
@@ -71,15 +72,13 @@ class ViewPipeline:
     def __init__(self, transforms: Iterable[object], plan: ViewPlan) -> None:
         self.stages: list[Stage] = []
         frame = Frame(*plan.canvas)
-        for index, (geometric, group) in enumerate(
-            groupby(_chain(transforms, plan), lambda t: isinstance(t, Geometric))
-        ):
+        for index, run in enumerate(_runs(_chain(transforms, plan), frame)):
             draws = Draws(plan.streams.fork(f"transform/{index}"), BLOCK, plan.n_views)
-            if not geometric:
-                self.stages.extend(_retouching(t, draws) for t in group)
-            elif moving := _moving((t for t in group if isinstance(t, Geometric)), frame):
-                stage = Resampling(moving, frame, draws)
-                frame = replace(stage.target, shrink=1.0)
+            if isinstance(run, Transform):
+                self.stages.append(_retouching(run, draws))
+            else:
+                stage = Resampling(run, frame, draws)
+                frame = Frame(stage.target.height, stage.target.width)
                 self.stages.append(stage)
         self.size = frame.height, frame.width
         # The first resampling makes the views of an image; without one they are copies.
@@ -108,7 +107,7 @@ class Resampling(Stage):
         self.transforms, self.source, self.draws = transforms, source, draws
         self.device = draws.generators.device[0].device
         self.target = self._compose(_rehearsal())[1]
-        self.supersample = max(1, int(self.target.shrink / source.shrink + _ROUNDING))
+        self.supersample = min(_MAX_SAMPLES, max(1, int(self.target.shrink / source.shrink + _ROUNDING)))
         self.theta = torch.empty(0)
         self.grey: list[Tensor] = []
 
@@ -185,18 +184,46 @@ def _rehearsal() -> Draws:
     return Draws(Generators((torch.Generator(),), (torch.Generator(),)), 1, 1)
 
 
-def _moving(transforms: Iterable[Geometric], frame: Frame) -> list[Geometric]:
-    """The transforms without those that set the size which the frame has anyhow."""
-    moving: list[Geometric] = []
-    for transform in transforms:
-        same = isinstance(transform, Resize | CropOrPad) and (transform.height, transform.width) == (
+def _runs(chain: Iterable[Transform], frame: Frame) -> Iterator[Transform | list[Geometric]]:
+    """The chain as single photometric transforms and runs of geometric ones, each run to be one resampling.
+
+    What sets the size that the frame has anyhow is left out. A run ends where the next transform fills the outside in
+    another way, or rolls a picture that is no longer the run's own canvas.
+    """
+    run: list[Geometric] = []
+    canvas = frame
+    for transform in chain:
+        if not isinstance(transform, Geometric):
+            if run:
+                yield run
+            run, canvas = [], frame
+            yield transform
+            continue
+        if isinstance(transform, Resize | CropOrPad) and (transform.height, transform.width) == (
             frame.height,
             frame.width,
-        )
-        if not same:
-            moving.append(transform)
-            frame = transform.place(_rehearsal(), frame)[1]
-    return moving
+        ):
+            continue
+        if run and _needs_new_run(
+            transform, run, same_size=(frame.height, frame.width) == (canvas.height, canvas.width)
+        ):
+            yield run
+            run, canvas = [], frame
+        run.append(transform)
+        frame = transform.place(_rehearsal(), frame)[1]
+    if run:
+        yield run
+
+
+def _needs_new_run(transform: Geometric, run: Sequence[Geometric], *, same_size: bool) -> bool:
+    if _is_roll(transform):
+        return not (same_size and all(_is_roll(t) for t in run))
+    fills = [(t.mode, t.value) if isinstance(t, Pad) else "roll" for t in run if isinstance(t, Pad) or _is_roll(t)]
+    return isinstance(transform, Pad) and any(fill != (transform.mode, transform.value) for fill in fills)
+
+
+def _is_roll(transform: Geometric) -> bool:
+    return isinstance(transform, Jitter) and transform.mode == "roll"
 
 
 def _retouching(transform: Transform, draws: Draws) -> Stage:

@@ -17,7 +17,7 @@ class Picture:
     Attributes:
         name: what people read under it, such as ``espresso`` or ``channel 7``.
         unit: the unit as the command line writes it.
-        score: the clean final score, in the unit's own units.
+        score: the clean final score, in the unit's own units; None if there is none.
         file: path of the full PNG relative to the page, with ``/`` between folders.
         png: bytes of the PNG that the page itself shows.
         size: height and width in pixels.
@@ -25,7 +25,7 @@ class Picture:
 
     name: str
     unit: str
-    score: float
+    score: float | None
     file: str
     png: bytes
     size: tuple[int, int]
@@ -143,5 +143,5 @@ def _figure(picture: Picture) -> str:
         height=height,
         name=html.escape(picture.name),
         unit=html.escape(picture.unit),
-        score=html.escape(f"{picture.score:.3g}"),
+        score="–" if picture.score is None else html.escape(f"{picture.score:.3g}"),
     )

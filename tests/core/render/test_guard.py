@@ -340,7 +340,11 @@ def test_the_default_recipe_is_chosen_by_the_unit():
             "expected an objective such as .* got 3|parameter 'objective'",
         ),
         (lambda net: quick(net, []), ParameterError, "there is nothing to render: the list of objectives is empty"),
-        (lambda net: quick(net, UNITS, device="abacus"), ParameterError, "device is 'abacus'; expected 'cpu', 'cuda'"),
+        (
+            lambda net: quick(net, UNITS, device="abacus"),
+            ParameterError,
+            "device is 'abacus', which cannot be used here; expected 'cpu', 'cuda'",
+        ),
         (
             lambda net: quick(net, UNITS, dtype=torch.float16),
             ParameterError,
@@ -378,7 +382,7 @@ def test_the_default_recipe_is_chosen_by_the_unit():
             ParameterError,
             "snapshots has 4; expected whole numbers of steps from 0 to 3",
         ),
-        (lambda net: quick(net, UNITS, snapshots=(1.5,)), ParameterError, "snapshots has 1.5"),
+        (lambda net: quick(net, UNITS, snapshots=(1.5,)), ArgumentError, "snapshots is 1.5; expected a whole number"),
         (lambda net: quick(net, ph.Channel("conv2", 77)), UnitRangeError, "has 6 channels"),
         (
             lambda net: quick(net, UNITS, parameterization=ph.Pixels(*SIZE, start=random_images(2, 3, SIZE))),

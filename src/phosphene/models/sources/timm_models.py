@@ -23,7 +23,7 @@ def load_timm(name: str, weights: str | bool | None, how: Wrapping) -> Network:
     """
     try:
         import timm
-    except ImportError:
+    except (ImportError, RuntimeError):  # a torchvision for another torch fails in its own way
         raise MissingExtraError(f"timm/{name}", "timm") from None
     _check_name(timm, name)
     module = _pretrained(timm, name) if weights is None else timm.create_model(name, pretrained=False)
