@@ -25,6 +25,8 @@ from phosphene.errors import ArgumentError, ParameterError, PhospheneError, Reci
 T = TypeVar("T")
 C = TypeVar("C", bound="Component")
 
+#: The rooms that hold components.
+_ROOMS = ("units", "parameterizations", "transforms", "objectives", "regularizers", "optimizers")
 #: Levels of a document that are read; honest expressions have a handful.
 _MAX_DEPTH = 64
 #: Values of all arrays of a document together: 512 MiB of float32.
@@ -169,7 +171,7 @@ def check_size(document: object) -> None:
         elif isinstance(value, list):
             waiting.extend(value)
     if total > _MAX_TOTAL:
-        raise RecipeError(f"document: its arrays hold {total} values; at most {_MAX_TOTAL} are read")
+        raise RecipeError(f"document: its arrays hold too many values; at most {_MAX_TOTAL} are read")
 
 
 def decode(document: object, annotation: Any, path: str, *, trust: bool = False) -> Any:
@@ -268,6 +270,9 @@ def _decode_component(document: object, base: type[Component], path: str, trust:
 
 
 def _find_kind(kind: object, base: type[Component], path: str) -> type[Component]:
+    # phosphene's own rooms may not have been imported yet; nothing that a document names is imported here.
+    for room in _ROOMS:
+        importlib.import_module(f"phosphene.{room}")
     # Two rooms may use one name for two things, such as an objective and a transform called Custom: the base decides.
     everything = [c for classes in Component._kinds.values() for c in classes]  # pyright: ignore[reportPrivateUsage]
     kinds = {c.kind(): c for c in everything if issubclass(c, base) and not inspect.isabstract(c)}

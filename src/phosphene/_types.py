@@ -81,14 +81,21 @@ class FrozenArray:
         if not isinstance(document, dict) or set(document) != {"shape", "float32"}:
             raise ParameterError("expected an array: a list of numbers or {'shape': …, 'float32': …}")
         shape, text = document["shape"], document["float32"]
-        counts = isinstance(shape, list) and len(shape) <= _MAX_AXES and all(type(n) is int and n >= 0 for n in shape)
+        counts = (
+            isinstance(shape, list)
+            and len(shape) <= _MAX_AXES
+            and all(type(n) is int and 0 <= n < 2**63 for n in shape)
+        )
         if not counts or not isinstance(text, str):
             raise ParameterError("expected an array's shape as whole numbers and its data as text")
         size = math.prod(shape)
         if size > _MAX_ELEMENTS:
             raise ParameterError(f"an array of {size} values is larger than the {_MAX_ELEMENTS} that are read")
-        data = _inflate(text, 4 * size)
-        return cls.of(np.frombuffer(data, dtype="<f4").reshape(shape))
+        values = np.frombuffer(_inflate(text, 4 * size), dtype="<f4")
+        try:
+            return cls.of(values.reshape(shape))
+        except ValueError as error:
+            raise ParameterError(f"an array cannot have the shape {shape}: {error}") from None
 
 
 def _inflate(text: str, size: int) -> bytes:

@@ -68,3 +68,18 @@ def test_a_second_call_keeps_what_is_there_until_it_is_asked_or_made_otherwise(r
     assert rendered_again() == {"blocks.1_0.png"}
     assert len(rendered_again("--fresh")) == 6
     assert len(rendered_again("--steps", 2)) == 6
+
+
+@pytest.mark.usefixtures("few")
+def test_a_picture_without_a_score_stands_on_the_page_with_a_dash(run, tmp_path: Path) -> None:
+    run("demo", "-o", tmp_path, *SMALL)
+    for name in ("blocks.1_0.png", "classifier_espresso.png"):
+        picture = tmp_path / name
+        store.write_png(picture, store.read_png_pixels(picture), {**store.read_png_document(picture), "score": None})
+    before = {path.name: path.stat().st_ino for path in tmp_path.glob("*_*.png")}
+    result = run("demo", "-o", tmp_path, *SMALL)
+    assert result.exit_code == 0, result.output
+    assert {path.name: path.stat().st_ino for path in tmp_path.glob("*_*.png")} == before  # nothing is rendered again
+    scores = re.findall(r'class="score"[^>]*>([^<]*)<', (tmp_path / "index.html").read_text(encoding="utf-8"))
+    assert [scores.index("–"), scores.count("–"), len(scores)] == [0, 2, 6]
+    assert "nan" not in scores

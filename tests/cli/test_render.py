@@ -155,3 +155,79 @@ def test_an_interrupt_keeps_what_was_rendered_and_exits_with_130(tmp_path: Path)
     assert 1 <= len(saved) < 112
     for name in saved:
         assert store.read_png_document(tmp_path / name)
+
+
+SPOILT = """
+import torch
+from torch import nn
+
+class Net(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.conv = nn.Conv2d(3, 3, 3)
+        self.out = nn.Identity()
+        self.head = nn.Linear(3, 2)
+
+    def forward(self, x):
+        y = self.conv(x)
+        y = self.out(torch.cat([y[:, :1], (-1 - y[:, 1:2].square()).log(), y[:, 2:]], 1))
+        return self.head(y.mean((2, 3)))
+
+def net():
+    torch.manual_seed(0)
+    return Net()
+"""
+
+
+@pytest.fixture
+def spoilt(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
+    """A factory of a network whose second channel is never a number."""
+    name = "phosphene_spoilt_net_of_a_test"
+    (tmp_path / f"{name}.py").write_text(SPOILT)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("sys.path", [*sys.path])
+    monkeypatch.setitem(sys.modules, name, None)
+    monkeypatch.delitem(sys.modules, name)
+    return f"{name}:net"
+
+
+def strictly(text: str) -> object:
+    """JSON as the standard has it: no NaN, no Infinity."""
+
+    def refuse(name: str) -> float:
+        raise AssertionError(f"{name} is no JSON")
+
+    return json.loads(text, parse_constant=refuse)
+
+
+@pytest.mark.filterwarnings("ignore:.*mean")
+@pytest.mark.parametrize("batch_size", [1, 3])
+def test_a_score_that_is_no_number_stops_neither_saving_nor_the_units_after_it(
+    run, spoilt: str, tmp_path: Path, batch_size: int
+) -> None:
+    result = run("render", spoilt, "out:0-2", "-o", tmp_path / "o", "--batch-size", batch_size, *SMALL)
+    assert result.exit_code == 0, result.output
+    lines = result.stdout.splitlines()
+    assert [line.split()[0] for line in lines] == ["out:0", "out:1", "out:2"]
+    assert "score –" in lines[1]
+    assert "(stopped at step 1: score or gradient was not finite" in lines[1]
+    assert names(tmp_path / "o") == ["out_0.png", "out_1.png", "out_2.png"]
+    scores = [store.read_png_document(tmp_path / "o" / name)["score"] for name in names(tmp_path / "o")]
+    assert [score is None for score in scores] == [False, True, False]
+
+
+@pytest.mark.filterwarnings("ignore:.*mean")
+def test_json_of_a_score_that_is_no_number_is_null(run, spoilt: str, tmp_path: Path) -> None:
+    result = run("render", spoilt, "out:0-1", "-o", tmp_path / "o", *SMALL, "--json")
+    good, bad = strictly(result.stdout)
+    assert isinstance(good["score"], float)
+    assert (bad["score"], bad["robust_score"]) == (None, None)
+    assert bad["status"].startswith("stopped at step 1")
+    assert Path(bad["file"]).exists()
+
+
+@pytest.mark.parametrize("device", ["cuda:99", "abacus", "cpu:x"])
+def test_a_device_that_is_not_here_is_one_message_and_leaves_nothing(mistake, tmp_path: Path, device: str) -> None:
+    message = mistake("render", NET, "blocks.1:0", "--device", device, "-o", tmp_path / "o", *SMALL)
+    assert f"device is '{device}', which cannot be used here; expected 'cpu', 'cuda'" in message
+    assert not (tmp_path / "o").exists()

@@ -62,3 +62,29 @@ def test_a_stranger_s_picture_runs_nothing_until_it_is_trusted(
     assert "phosphene_stranger_of_a_test:net" in message
     assert "--trust" in message
     assert "phosphene_stranger_of_a_test" not in sys.modules
+
+
+def test_a_picture_of_a_device_that_is_not_here_is_one_message(mistake, picture: Path) -> None:
+    from phosphene.errors import ParameterError
+    from phosphene.render.run import usable_device
+
+    for name in ("mps", "xpu", "cuda"):
+        try:
+            usable_device(name)
+        except ParameterError:
+            break
+    else:
+        pytest.skip("every kind of device is here")
+    pixels, document = store.read_png_pixels(picture), store.read_png_document(picture)
+    store.write_png(picture, pixels, {**document, "device": name})
+    assert f"device is '{name}', which cannot be used here" in mistake("replay", picture)
+    store.write_png(picture, pixels, {**document, "device": "abacus"})
+    assert "device: expected one of cpu, cuda" in mistake("replay", picture)
+
+
+def test_a_document_that_asks_for_too_much_is_one_message(mistake, picture: Path) -> None:
+    pixels, document = store.read_png_pixels(picture), store.read_png_document(picture)
+    document["recipe"]["parameterization"].update(height=8192, width=8192)
+    document["recipe"]["views"] = 1000
+    store.write_png(picture, pixels, document)
+    assert "too large to replay" in mistake("replay", picture)

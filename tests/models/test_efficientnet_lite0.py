@@ -82,3 +82,34 @@ def test_layers_have_readable_names(net: Network) -> None:
         f"blocks.{i}" for i in range(16)
     ]
     assert net.shapes["blocks.8"].shape == (1, 112, 14, 14)
+
+
+@pytest.mark.parametrize("groups", [1, 4])
+@pytest.mark.parametrize("stride", [1, 2])
+@pytest.mark.parametrize("kernel", [3, 5])
+@pytest.mark.parametrize("size", [(8, 8), (7, 7), (8, 7), (7, 12), (9, 6), (2, 3)])
+def test_a_padded_kernel_is_a_padded_input(size: tuple[int, int], kernel: int, stride: int, groups: int) -> None:
+    """Values and gradients, by the reference's way: TensorFlow's "same" pads the input, the odd pixel behind."""
+    torch.manual_seed(0)
+    convolution = SameConv2d(4, 8, kernel, stride, groups=groups, bias=False).double()
+    images = torch.rand(2, 4, *size, dtype=torch.float64, requires_grad=True)
+    totals = [max((-(-n // stride) - 1) * stride + kernel - n, 0) for n in size]
+    (top, bottom), (left, right) = [(total // 2, total - total // 2) for total in totals]
+    padded = F.pad(images, (left, right, top, bottom))
+    want = F.conv2d(padded, convolution.weight, None, stride, groups=groups)
+    found = convolution(images)
+    assert found.shape == (2, 8, -(-size[0] // stride), -(-size[1] // stride))
+    torch.testing.assert_close(found, want, rtol=0, atol=1e-12)
+    weights = torch.rand_like(want)
+    leaves = (images, convolution.weight)
+    pairs = zip(*(torch.autograd.grad((out * weights).sum(), leaves) for out in (found, want)), strict=True)
+    for ours, theirs in pairs:
+        torch.testing.assert_close(ours, theirs, rtol=0, atol=1e-12)
+
+
+def test_a_convolution_keeps_its_kernel_as_it_was_published() -> None:
+    convolution = SameConv2d(2, 2, 3, 2)
+    before = convolution.weight.detach().clone()
+    convolution(torch.rand(1, 2, 8, 8))
+    assert convolution.weight.shape == (2, 2, 3, 3)
+    assert torch.equal(convolution.weight, before)

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import copy
+import subprocess
+import sys
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -235,3 +238,76 @@ def test_the_digest_is_of_names_shapes_types_and_bytes() -> None:
     assert digest(nn.Linear(2, 3)) != digest(nn.Linear(3, 2))
     half = nn.Linear(1, 1).bfloat16()
     assert len(digest(half)) == 64
+
+
+def write_weight(module: nn.Sequential) -> None:
+    with torch.no_grad():
+        module.fc.weight[0, 0] += 1
+
+
+def write_data(module: nn.Sequential) -> None:
+    module.fc.weight.data.add_(1)
+
+
+def write_buffer(module: nn.Sequential) -> None:
+    module.bn1.running_mean.mul_(2)
+
+
+def replace_weight(module: nn.Sequential) -> None:
+    module.fc.weight = nn.Parameter(module.fc.weight.detach() + 1)
+
+
+def load_weights(module: nn.Sequential) -> None:
+    module.load_state_dict({name: value + 1 for name, value in module.state_dict().items()})
+
+
+def train_a_step(module: nn.Sequential) -> None:
+    optimizer = torch.optim.SGD(module.parameters(), lr=0.1)
+    module(torch.rand(2, 3, 8, 8)).square().sum().backward()
+    optimizer.step()
+
+
+def change_precision(module: nn.Sequential) -> None:
+    module.half()
+
+
+CHANGES = [write_weight, write_data, write_buffer, replace_weight, load_weights, train_a_step, change_precision]
+
+
+@pytest.mark.parametrize("change", CHANGES, ids=lambda f: f.__name__)
+def test_the_digest_follows_the_weights(change: Callable[[nn.Sequential], None]) -> None:
+    module = small()
+    net = wrap(module, mean=0, std=1, input_size=8)
+    before = net.digest
+    change(module)
+    assert net.digest != before
+    assert net.digest == wrap(module, mean=0, std=1, input_size=8).digest
+
+
+REPLACEMENTS = """
+from torch import nn
+import phosphene as ph
+module = nn.Sequential(nn.Conv2d(3, 4, 3), nn.Conv2d(4, 64, 3))
+net, stale = ph.wrap(module, mean=0, std=1, input_size=12), 0
+for _ in range(40):
+    before = net.digest
+    del module[1]
+    module.append(nn.Conv2d(4, 64, 3))
+    stale += net.digest == before
+print(stale)
+"""
+
+
+def test_the_digest_follows_a_replaced_module_whatever_memory_it_gets() -> None:
+    """Memory that was freed a moment ago is handed out again, at the same address; most often in a fresh process."""
+    done = subprocess.run([sys.executable, "-c", REPLACEMENTS], capture_output=True, text=True, check=True, timeout=120)
+    assert done.stdout.strip() == "0"
+
+
+def test_the_digest_is_there_in_every_mode() -> None:
+    net = wrap(small(), mean=0, std=1, input_size=8)
+    with torch.inference_mode():
+        assert net.digest == wrap(small(), mean=0, std=1, input_size=8).digest
+        made = small()
+        assert wrap(made, mean=0, std=1, input_size=8).digest == net.digest
+    assert wrap(made, mean=0, std=1, input_size=8).digest == net.digest

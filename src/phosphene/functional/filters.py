@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 import torch
 import torch.nn.functional as F
 from jaxtyping import Float
@@ -13,11 +15,20 @@ BLUR_3X3 = ((0.5, 0.5, 0.5), (0.5, 1.0, 0.5), (0.5, 0.5, 0.5))
 
 def blur_normalized(image: Float[Tensor, "n c h w"], kernel: tuple[tuple[float, ...], ...]) -> Float[Tensor, "n c h w"]:
     """Blur every channel with ``kernel``, weights outside the image left out and the rest normalised to 1."""
-    weights = torch.tensor(kernel, device=image.device, dtype=image.dtype)[None, None]
-    pad = (weights.shape[2] // 2, weights.shape[3] // 2)
+    weights, inside = _weights(kernel, tuple(image.shape[2:]), image.device, image.dtype)
     flat = image.flatten(0, 1)[:, None]
-    blurred = F.conv2d(flat, weights, padding=pad) / F.conv2d(torch.ones_like(flat[:1]), weights, padding=pad)
+    blurred = F.conv2d(flat, weights, padding=(weights.shape[2] // 2, weights.shape[3] // 2)) / inside
     return blurred.view_as(image)
+
+
+@lru_cache(maxsize=16)
+def _weights(
+    kernel: tuple[tuple[float, ...], ...], size: tuple[int, ...], device: torch.device, dtype: torch.dtype
+) -> tuple[Float[Tensor, "1 1 a b"], Float[Tensor, "1 1 h w"]]:
+    """The kernel, and how much of it lies inside an image; kept, so that no step waits for an upload."""
+    weights = torch.tensor(kernel, device=device, dtype=dtype)[None, None]
+    ones = torch.ones(1, 1, *size, device=device, dtype=dtype)
+    return weights, F.conv2d(ones, weights, padding=(weights.shape[2] // 2, weights.shape[3] // 2))
 
 
 def gaussian_blur(image: Float[Tensor, "n c h w"], sigma: Float[Tensor, " n"], radius: int) -> Float[Tensor, "n c h w"]:

@@ -67,12 +67,12 @@ def resample(
         supersample: samples per view pixel and axis, averaged; above 1 where a view shrinks the canvas.
 
     Returns:
-        The views, channels last in memory, as convolutions like them.
+        The views; where they had to be copied, channels last in memory, as convolutions like them.
     """
     n, channels = image.shape[:2]
     n_views, (height, width) = theta.shape[0] // n, size
     tall, wide = height * supersample, width * supersample
-    grid = F.affine_grid(theta, [theta.shape[0], channels, tall, wide], align_corners=False)
+    grid = affine_grid(theta, tall, wide)
     if padding == "wrap":
         image, grid, padding = *_wrapped(image, grid), "border"
     # The views of an image lie below each other in one tall grid, so that the canvas is never copied per view.
@@ -84,6 +84,18 @@ def resample(
         .permute(0, 3, 1, 2)
     )
     return F.avg_pool2d(views, supersample) if supersample > 1 else views
+
+
+def affine_grid(theta: Float[Tensor, "m 2 3"], height: int, width: int) -> Float[Tensor, "m h w 2"]:
+    """What ``F.affine_grid`` gives with ``align_corners=False``, as sums of a row and a column instead of a product of
+    matrices; it takes a third of the time.
+    """
+    ys, xs = (torch.arange(1 - n, n, 2, device=theta.device, dtype=theta.dtype) / n for n in (height, width))
+    grid = theta.new_empty(theta.shape[0], height, width, 2)
+    for axis in (0, 1):
+        along, down, shift = theta[:, axis, :, None].unbind(1)
+        torch.add((along * xs)[:, None, :], (down * ys + shift)[:, :, None], out=grid[..., axis])
+    return grid
 
 
 def _sample(image: Tensor, grid: Tensor, padding: str) -> Tensor:

@@ -6,10 +6,14 @@ import hashlib
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache
 
 import torch
 from jaxtyping import Float
 from torch import Tensor
+
+#: Values of a 16-bit word.
+_LEVELS = 2**16
 
 
 def stream_seed(seed: int, *names: str) -> int:
@@ -76,6 +80,24 @@ class Generators:
 
     def normal_(self, out: Float[Tensor, "n ..."]) -> Float[Tensor, "n ..."]:
         """Fill ``out`` in place with standard normal draws on the render's device."""
+        quick = out.device.type == "cpu" and out.dtype == torch.float32 and out[0].is_contiguous()
+        fill = fill_normal if quick else Tensor.normal_
         for row, generator in zip(out, self.device, strict=True):
-            row.normal_(generator=generator)
+            fill(row, generator=generator)
         return out
+
+
+@cache
+def _quantiles() -> Float[Tensor, " levels"]:
+    """The standard normal distribution's quantiles at the middles of 65536 equal shares; they reach to ±4.3."""
+    return torch.special.ndtri((torch.arange(_LEVELS, dtype=torch.float64) + 0.5) / _LEVELS).float()
+
+
+def fill_normal(out: Float[Tensor, "..."], *, generator: torch.Generator) -> None:
+    """Fill a contiguous CPU tensor with standard normal draws of 16 bits: one random word serves four of them.
+
+    Half the time of ``normal_``, which is what an image's noise costs at every step.
+    """
+    words = torch.empty(-(-out.numel() // 4), dtype=torch.int64).random_(-(2**63), None, generator=generator)
+    index = words.view(torch.int16)[: out.numel()].to(torch.int32).add_(_LEVELS // 2)
+    torch.index_select(_quantiles(), 0, index, out=out.view(-1))

@@ -149,16 +149,6 @@ class Network:
     def digest(self) -> str:
         """SHA-256, in hex, of the weights: names, shapes, dtypes and bytes of the state dict."""
         state = sorted(self.module.state_dict().items())
-        # Weights that were written to, or replaced, since the last time have another version or another place.
-        now = tuple((n, v.data_ptr(), v._version) for n, v in state if isinstance(v, Tensor))
-        known = self.__dict__.setdefault("_digests", {})
-        if now not in known:
-            known.clear()
-            known[now] = self._hash(state)
-        return known[now]
-
-    @staticmethod
-    def _hash(state: list[tuple[str, object]]) -> str:
         digest = hashlib.sha256()
         for name, value in state:
             if isinstance(value, Tensor):  # "extra state" may be any object

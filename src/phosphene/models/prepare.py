@@ -33,7 +33,7 @@ class ForwardPass:
     ) -> None:
         self._net, self._captured, self._layers = net, captured, tuple(layers)
         self._dtype, self._device = dtype, device
-        self._scale, self._shift = net.normalisation(device, _storage(dtype))
+        self._normalize = _normalizer(*net.normalisation(device, _storage(dtype)))
         self._known_shape: tuple[int, ...] = (net.n_channels, *net.input_size)
 
     def __call__(self, views: Float[Tensor, "m c h w"]) -> dict[str, Tensor]:
@@ -48,7 +48,7 @@ class ForwardPass:
             self._check(views)
         if not self._layers:
             return {}
-        images = torch.addcmul(self._shift, self._net.in_channel_order(views), self._scale)
+        images = self._normalize(self._net.in_channel_order(views))
         with torch.autocast(self._device.type, torch.bfloat16) if self._dtype is torch.bfloat16 else nullcontext():
             self._captured.run(images.contiguous(memory_format=torch.channels_last))
         return {layer: self._captured[layer].to(_storage(self._dtype)) for layer in self._layers}
@@ -65,6 +65,14 @@ class ForwardPass:
                 f"views are {size} pixels, but {self._net.name} takes only {self._net.input_size}; resize them to that"
             )
         self._known_shape = tuple(views.shape[1:])
+
+
+def _normalizer(scale: Tensor, shift: Tensor) -> Callable[[Tensor], Tensor]:
+    """``scale · images + shift``; with plain numbers where all channels agree, which channels-last memory prefers."""
+    if len(scale.unique()) == 1 and len(shift.unique()) == 1:
+        factor, zero = float(scale.flatten()[0]), shift.flatten()[0]
+        return lambda images: torch.add(zero, images, alpha=factor)
+    return lambda images: torch.addcmul(shift, images, scale)
 
 
 def _storage(dtype: torch.dtype) -> torch.dtype:

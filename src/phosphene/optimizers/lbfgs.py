@@ -73,7 +73,8 @@ class LBFGSStepper(Stepper):
         for _ in range(self.spec.max_evaluations - 1):
             self._move(point + length[:, None] * direction)
             scores = evaluate()
-            fits = scores >= start + _SUFFICIENT_GAIN * length * slope
+            enough = start + _SUFFICIENT_GAIN * length * slope
+            fits = torch.isfinite(scores) & (scores >= enough)
             best_gradient = torch.where((fits & ~accepted)[:, None], self._flat_gradient(), best_gradient)
             accepted = accepted | fits
             if bool(accepted.all()):

@@ -83,7 +83,7 @@ def render(  # noqa: PLR0913 - the public door: what is positional, how is keywo
     keys = stream_keys(wanted)
     recipes = [replace(recipe or default_recipe(one, net), **changes) for one in wanted]
     jobs = [Job(i, one, how, key) for i, (one, how, key) in enumerate(zip(wanted, recipes, keys, strict=True))]
-    settings = Settings(_whole("seed", seed), _device(net, device), dtype, _snapshots(snapshots, recipes))
+    settings = Settings(_whole("seed", seed), _device(net, device), dtype, _snapshots(snapshots, recipes), net.digest)
     size = None if batch_size is None else _whole("batch_size", batch_size)
     return run_jobs(jobs, net, settings, batch_size=size, progress=progress)
 

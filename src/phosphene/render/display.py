@@ -20,6 +20,9 @@ from phosphene.errors import ArgumentError
 if TYPE_CHECKING:
     from PIL.Image import Image
 
+#: What people may take for a picture's name here; any other suffix may be that of a folder.
+_OTHER_FORMATS = frozenset({".jpg", ".jpeg", ".webp", ".gif", ".bmp", ".tif", ".tiff"})
+
 Pixels = np.ndarray[Any, np.dtype[np.uint8]]
 
 
@@ -66,8 +69,10 @@ def save_pictures(
         ArgumentError: ``path`` is a file name and there are several pictures.
     """
     single = path.suffix.lower() == ".png"
-    if path.suffix and not single and not path.is_dir() and len(images) == 1:
-        raise ArgumentError(f"{path} would not be a PNG, the format that carries recipes; name it {path.stem}.png")
+    if path.suffix.lower() in _OTHER_FORMATS:
+        raise ArgumentError(
+            f"{path} would not be a PNG, the format that carries recipes; name it {path.with_suffix('.png')}"
+        )
     if single and len(images) != 1:
         raise ArgumentError(
             f"{path} is one file, but there are {len(images)} pictures; give a folder, or save result[i]"

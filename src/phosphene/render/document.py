@@ -86,7 +86,7 @@ def write_documents(outcome: Outcome, net: Network, settings: Settings) -> list[
         recipe = replace(recipe, steps=outcome.scores.shape[1])
     shared: dict[str, JSON] = {
         "format": FORMAT,
-        "network": {**net.source, "digest": net.digest},
+        "network": {**net.source, "digest": settings.weights_digest},
         "objectives": [job.objective.to_json() for job in outcome.jobs],
         "keys": [job.key for job in outcome.jobs],
         "recipe": recipe.to_json(),

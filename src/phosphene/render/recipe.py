@@ -11,6 +11,7 @@ from phosphene._component import Component, check
 from phosphene.errors import ArgumentError
 from phosphene.optimizers import Adam, Optimizer
 from phosphene.parameterizations import Fourier, Parameterization
+from phosphene.regularizers import TotalVariation
 from phosphene.transforms import Transform, as_transform
 
 #: The far end of sensible runs; a recipe from a stranger shall not ask for more.
@@ -47,7 +48,7 @@ class Recipe(Component):
         self._require("parameterization", Parameterization, "ph.Fourier(224, 224)")
         self._require("optimizer", Optimizer, "ph.optimizers.Adam(lr=0.05)")
         if self.regularizer is not None:
-            self._require("regularizer", Objective, "-0.001 * ph.TotalVariation()")
+            self._require("regularizer", Objective, f"-0.001 * ph.{TotalVariation.__name__}()")
         check(1 <= self.views <= _MAX_VIEWS, "views", self.views, f"a whole number from 1 to {_MAX_VIEWS}")
         check(0 <= self.steps <= _MAX_STEPS, "steps", self.steps, f"a whole number from 0 to {_MAX_STEPS}")
 

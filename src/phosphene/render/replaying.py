@@ -94,7 +94,7 @@ def _render_again(picture: Picture, net: Network, progress: Progress) -> Result:
     """The whole batch again, with as many threads: a picture's last bits depend on the shapes it was computed in."""
     rows = zip(picture.objectives, picture.keys, strict=True)
     jobs = [Job(i, objective, picture.recipe, key) for i, (objective, key) in enumerate(rows)]
-    settings = Settings(picture.seed, usable_device(picture.device), picture.dtype, frozenset())
+    settings = Settings(picture.seed, usable_device(picture.device), picture.dtype, frozenset(), net.digest)
     threads = torch.get_num_threads()
     torch.set_num_threads(picture.threads)
     try:

@@ -79,17 +79,18 @@ class Result:
             raise ArgumentError(f"pictures are counted by number; got {index!r}")
         if isinstance(index, int) and not -len(self) <= index < len(self):
             raise UnitRangeError(f"this result has {len(self)} pictures, counted from 0; got {index}")
-        rows = index if isinstance(index, slice) else slice(index % len(self), index % len(self) + 1)
+        numbers = list(range(len(self)))
+        rows = numbers[index] if isinstance(index, slice) else [numbers[index]]
         return Result(
             images=self.images[rows],
-            names=self.names[rows],
-            scores=self.scores[rows],
+            names=tuple(self.names[i] for i in rows),
+            scores=tuple(self.scores[i] for i in rows),
             final_scores=self.final_scores[rows],
             robust_scores=self.robust_scores[rows],
-            status=self.status[rows],
+            status=tuple(self.status[i] for i in rows),
             snapshots={step: images[rows] for step, images in self.snapshots.items()},
             seconds=self.seconds,
-            _origin=self._origin[rows],
+            _origin=tuple(self._origin[i] for i in rows),
         )
 
     def __repr__(self) -> str:

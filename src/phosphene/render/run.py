@@ -32,12 +32,14 @@ class Settings:
         device: where to compute.
         dtype: float32, float64, or bfloat16 (autocast of the network; images stay float32).
         snapshots: the steps after which the images are kept.
+        weights_digest: SHA-256 of the network's weights when the render began.
     """
 
     seed: int
     device: torch.device
     dtype: torch.dtype
     snapshots: frozenset[int]
+    weights_digest: str
 
     @property
     def image_dtype(self) -> torch.dtype:
@@ -52,9 +54,10 @@ def usable_device(device: torch.device | str) -> torch.device:
         ParameterError: there is no such device here.
     """
     try:
-        torch.empty(0, device=device)
-        return torch.device(device)
-    except (RuntimeError, AssertionError, TypeError) as error:
+        found = torch.device(device)
+        torch.zeros(1, device=found).cpu()
+        return found
+    except (RuntimeError, AssertionError, TypeError, NotImplementedError) as error:
         known = "expected 'cpu', 'cuda', 'cuda:1', 'mps' …"
         why = str(error).strip().split("\n")[0]
         raise ParameterError(f"device is {str(device)!r}, which cannot be used here; {known}: {why}") from None

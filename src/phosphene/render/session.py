@@ -16,8 +16,7 @@ from phosphene.render.problem import Forward
 from phosphene.render.progress import Meter, Progress
 from phosphene.render.recipe import Recipe
 from phosphene.render.result import Result, gather
-from phosphene.render.run import Outcome, Settings, run_batch, scorer_of, view_plan
-from phosphene.transforms import ViewPipeline
+from phosphene.render.run import Outcome, Settings, run_batch, scorer_of
 
 
 def run_jobs(
@@ -31,7 +30,7 @@ def run_jobs(
     """
     for job in jobs:
         _check_channels(job.recipe, net)
-        _check_positions(job, net, settings)
+        check_positions(job.objective, net)
     if batch_size is not None and batch_size < 1:
         raise ParameterError(f"batch_size is {batch_size!r}; expected a whole number above 0, or None")
     # A caller may be under no_grad or inference_mode; climbing needs gradients.
@@ -101,10 +100,3 @@ def _check_channels(recipe: Recipe, net: Network) -> None:
     if made != net.n_channels:
         kind = recipe.parameterization.kind()
         raise ParameterError(f"{net.name} takes images of {net.n_channels} channels; {kind} makes {made}")
-
-
-def _check_positions(job: Job, net: Network, settings: Settings) -> None:
-    """Positions are known before the first step only where views have the size at which the layers were measured."""
-    plan = view_plan([job], net, settings)
-    if ViewPipeline(job.recipe.transforms, plan).size == net.input_size:
-        check_positions(job.objective, net)

@@ -44,8 +44,9 @@ class GaussianNoise(Photometric):
             def add(views: Float[Tensor, "m c h w"]) -> Float[Tensor, "m c h w"]:
                 # Drawn at the first look and kept, so that every look of a line search sees the same noise.
                 if not drawn:
-                    noise = torch.empty_like(views, memory_format=torch.channels_last, requires_grad=False)
-                    generators.normal_(noise.permute(0, 2, 3, 1).unflatten(0, (-1, draws.n_views)))
+                    # In one order whatever the views' order in memory, which depends on their number.
+                    noise = torch.empty(views.shape, device=views.device, dtype=views.dtype)
+                    generators.normal_(noise.flatten(1).unflatten(0, (-1, draws.n_views)))
                     drawn.append(noise)
                 return torch.add(views, drawn[0], alpha=self.sd)
 

@@ -196,7 +196,8 @@ def _runs(chain: Iterable[Transform], frame: Frame) -> Iterator[Transform | list
         if not isinstance(transform, Geometric):
             if run:
                 yield run
-            run, canvas = [], frame
+            run, canvas = [], Frame(frame.height, frame.width)
+            frame = canvas
             yield transform
             continue
         if isinstance(transform, Resize | CropOrPad) and (transform.height, transform.width) == (
@@ -204,22 +205,24 @@ def _runs(chain: Iterable[Transform], frame: Frame) -> Iterator[Transform | list
             frame.width,
         ):
             continue
-        if run and _needs_new_run(
-            transform, run, same_size=(frame.height, frame.width) == (canvas.height, canvas.width)
-        ):
+        if run and _needs_new_run(transform, run, canvas, frame):
             yield run
-            run, canvas = [], frame
+            run, canvas = [], Frame(frame.height, frame.width)
+            frame = canvas
         run.append(transform)
         frame = transform.place(_rehearsal(), frame)[1]
     if run:
         yield run
 
 
-def _needs_new_run(transform: Geometric, run: Sequence[Geometric], *, same_size: bool) -> bool:
+def _needs_new_run(transform: Geometric, run: Sequence[Geometric], canvas: Frame, frame: Frame) -> bool:
+    """Whether a transform shows something outside the canvas that the run so far would not show there."""
     if _is_roll(transform):
-        return not (same_size and all(_is_roll(t) for t in run))
-    fills = [(t.mode, t.value) if isinstance(t, Pad) else "roll" for t in run if isinstance(t, Pad) or _is_roll(t)]
-    return isinstance(transform, Pad) and any(fill != (transform.mode, transform.value) for fill in fills)
+        whole = (frame.height, frame.width) == (canvas.height, canvas.width)
+        return not (whole and all(_is_roll(t) for t in run))
+    if not isinstance(transform, Pad):
+        return False
+    return transform.mode != frame.fill or (transform.mode == "constant" and transform.value != frame.value)
 
 
 def _is_roll(transform: Geometric) -> bool:

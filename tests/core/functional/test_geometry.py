@@ -109,3 +109,39 @@ def test_resampling_is_differentiable_and_its_gradient_is_right():
         assert torch.autograd.gradcheck(
             lambda x, p=padding: resample(x, theta, (3, 3), padding=p, supersample=2), (images,)
         )
+
+
+@pytest.fixture
+def threads():
+    """Sets the number of threads; put back afterwards."""
+    before = torch.get_num_threads()
+    yield torch.set_num_threads
+    torch.set_num_threads(before)
+
+
+@pytest.mark.parametrize("padding", ["zeros", "wrap", "reflection"])
+@pytest.mark.parametrize("supersample", [1, 2])
+@pytest.mark.parametrize(("n", "n_views", "view"), [(1, 1, (8, 7)), (1, 3, (6, 5)), (1, 3, (7, 5)), (2, 2, (6, 5))])
+def test_views_are_the_same_with_any_number_of_threads(threads, padding, supersample, n, n_views, view):
+    images = random_images(n, 3, (11, 9)).requires_grad_()
+    angles = torch.linspace(-70, 80, n * n_views, dtype=torch.float64)
+    theta = normalized(shift(0.4, 1.3) @ rotation(angles), (11, 9), view)
+    made = []
+    for n_threads in (1, 2, 3):
+        threads(n_threads)
+        views = resample(images, theta, view, padding=padding, supersample=supersample)
+        weights = random_images(*views.shape[:2], tuple(views.shape[2:]), seed=1)
+        made.append((views.detach(), *torch.autograd.grad((views * weights).sum(), images)))
+    for views, gradient in made[1:]:
+        torch.testing.assert_close(views, made[0][0], rtol=0, atol=1e-6)
+        torch.testing.assert_close(gradient, made[0][1], rtol=0, atol=1e-6)
+
+
+@pytest.mark.parametrize(("n", "rows", "n_threads", "strips"), [(1, 8, 2, 2), (1, 7, 2, 1), (2, 8, 2, 2), (1, 8, 1, 1)])
+def test_one_image_is_sampled_in_strips_that_divide_it(threads, monkeypatch, n, rows, n_threads, strips):
+    seen, real = [], F.grid_sample
+    monkeypatch.setattr(F, "grid_sample", lambda image, grid, **k: seen.append(len(grid)) or real(image, grid, **k))
+    threads(n_threads)
+    theta = normalized(rotation(torch.zeros(n, dtype=torch.float64)), (9, 9), (rows, 6))
+    resample(random_images(n, 3, (9, 9)), theta, (rows, 6))
+    assert seen == [strips]  # of two images, each is one piece

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 import torch
 from networks import streams
 
@@ -35,3 +36,27 @@ def test_draws_have_the_distributions_they_say():
     filled = generators.normal_(torch.empty(4, 5000))
     assert (filled.std(1) - 1).abs().max() < 0.04
     assert torch.corrcoef(filled).fill_diagonal_(0).abs().max() < 0.06
+
+
+def correlation(a, b):
+    return torch.corrcoef(torch.stack([a.flatten(), b.flatten()]))[0, 1].abs().item()
+
+
+@pytest.mark.parametrize("kind", ["normal", "uniform"])
+def test_draws_on_the_device_are_not_the_numbers_of_those_on_the_cpu(kind):
+    """Uniform and normal draws of one seed are the same bits in other clothes: their ranks would agree."""
+    made = streams(1)
+    here = getattr(made.fork("x"), kind)(8000)
+    there = made.fork("x").normal_(torch.empty(1, 8000))
+    ranks = [v.flatten().argsort().argsort().float() for v in (here, there)]
+    assert correlation(here, there) < 0.05
+    assert correlation(*ranks) < 0.05
+    assert correlation(here.abs(), there.abs()) < 0.05
+
+
+def test_draws_on_the_device_come_back_and_are_every_images_own():
+    made = streams(2)
+    first, again = (made.fork("x").normal_(torch.empty(2, 4000)) for _ in range(2))
+    assert torch.equal(first, again)
+    assert correlation(first[0], first[1]) < 0.05
+    assert correlation(first, made.fork("y").normal_(torch.empty(2, 4000))) < 0.05

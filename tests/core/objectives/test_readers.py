@@ -330,3 +330,40 @@ def test_a_linear_unit_is_its_row_times_the_image():
         images,
         [images[0].flatten() @ weight[2] + bias[2], images[1].flatten() @ weight[1] + bias[1]],
     )
+
+
+MIXED = tuple(o for o in OBJECTIVES if o != ph.BlurPenalty())
+
+
+@pytest.mark.parametrize("n_views", [1, 2])
+@pytest.mark.parametrize(
+    "units", [MIXED, *((o,) for o in OBJECTIVES)], ids=lambda u: name_of(u[0]) if len(u) == 1 else "mixed"
+)
+def test_a_second_look_makes_no_constant_anew(monkeypatch, units, n_views):
+    """Indices, weights and positions are tensors once; making them from Python at every step would wait for the device."""
+    net, units = conv_net(), [*units, *units[::-1]]
+    compiled = ph.objectives.compile_objectives(units, net)
+    images = random_images(len(units), 3, SIZE)
+    views = images.repeat_interleave(n_views, 0)
+    scene = ph.objectives.Scene(images, {name: activations(net, name, views) for name in compiled.layers}, n_views)
+    first, made = compiled(scene), []
+    for name in ("tensor", "as_tensor", "arange", "from_numpy"):
+        real = getattr(torch, name)
+        monkeypatch.setattr(torch, name, lambda *a, _real=real, _name=name, **k: made.append(_name) or _real(*a, **k))
+    second = compiled(scene)
+    assert made == []
+    assert torch.equal(first, second)
+
+
+@pytest.mark.parametrize("n_views", [1, 3])
+def test_every_structure_in_company_scores_as_alone_through_several_views(n_views):
+    net, n = conv_net(), len(OBJECTIVES)
+    views = random_images(n * n_views, 3, SIZE)
+    together = scores(net, OBJECTIVES, views, views=n_views)
+    order = torch.randperm(n, generator=torch.Generator().manual_seed(0)).tolist()
+    shuffled = torch.cat([views[i * n_views : (i + 1) * n_views] for i in order])
+    again = scores(net, [OBJECTIVES[i] for i in order], shuffled, views=n_views)
+    torch.testing.assert_close(again, together[order], rtol=1e-9, atol=1e-11)
+    for i in range(0, n, 3):
+        alone = scores(net, [OBJECTIVES[i]], views[i * n_views : (i + 1) * n_views], views=n_views)
+        torch.testing.assert_close(together[i : i + 1], alone, rtol=1e-9, atol=1e-11)

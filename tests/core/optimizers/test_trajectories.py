@@ -277,3 +277,47 @@ def test_a_schedule_multiplies_the_learning_rate_of_its_step(schedule):
 def test_a_parameter_out_of_range_is_refused(build, message):
     with pytest.raises((ParameterError, ArgumentError, TypeCheckError), match=message):
         build()
+
+
+def bounded(beyond, spoilt):
+    """A score whose top lies at 1; where the first number passes ``beyond``, score or gradient is no number."""
+    x = torch.full((2, 3), 0.1, dtype=torch.float64, requires_grad=True)
+
+    def evaluate():
+        scores = -(x - 1).square().sum(1)
+        (x.grad,) = torch.autograd.grad(scores.sum(), x)
+        out = (x[:, 0] > beyond) & torch.tensor([True, False])
+        if spoilt == "gradient":
+            x.grad = torch.where(out[:, None], torch.full_like(x, math.nan), x.grad)
+            return scores.detach()
+        return torch.where(out, torch.tensor(float(spoilt), dtype=torch.float64), scores.detach())
+
+    return x, evaluate
+
+
+@pytest.mark.parametrize("spoilt", ["nan", "-inf", "inf", "gradient"])
+def test_lbfgs_turns_back_from_a_trial_where_nothing_is_finite_and_goes_on(spoilt):
+    """The first trial goes too far for the first row only; half as far is fine."""
+    x, evaluate = bounded(1.2, spoilt)
+    free, at_will = bounded(math.inf, "nan")
+    optimizer = o.LBFGS(first_step=20.0, max_evaluations=12)
+    stepper, other = optimizer.start([x]), optimizer.start([free])
+    scores = []
+    for _ in range(6):
+        scores.append(stepper.step(evaluate))
+        other.step(at_will)
+        assert (x[0, 0] <= 1.2).all()
+    assert torch.isfinite(x).all()
+    assert torch.isfinite(torch.stack(scores)).all()
+    assert scores[-1][0] > scores[0][0]
+    torch.testing.assert_close(x[0], torch.ones(3, dtype=torch.float64), rtol=0, atol=0.05)
+    torch.testing.assert_close(x[1], free[1], rtol=0, atol=1e-9)  # company does not matter
+
+
+def test_lbfgs_without_a_finite_trial_stays_and_tries_shorter_steps_next_time():
+    x, evaluate = bounded(0.1, "nan")
+    before = x.detach().clone()
+    stepper = o.LBFGS(max_evaluations=3).start([x])
+    stepper.step(evaluate)
+    assert torch.equal(x[0], before[0])
+    assert not torch.equal(x[1], before[1])

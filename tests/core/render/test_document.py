@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import json
+import os
 from contextlib import suppress
 
 import pytest
@@ -13,7 +14,9 @@ from hypothesis import strategies as st
 from networks import conv_net, quick
 
 import phosphene as ph
-from phosphene.errors import PhospheneError, RecipeError
+from phosphene import store
+from phosphene._component import check_size
+from phosphene.errors import ParameterError, PhospheneError, RecipeError
 from phosphene.render.document import read_document
 
 UNITS = [ph.Channel("conv2", 0), ph.Neuron("conv2", 1)]
@@ -129,3 +132,142 @@ def paths(value, prefix=()):
 def test_whatever_stands_anywhere_in_a_document_nothing_but_our_errors_comes_out(path, value):
     with suppress(PhospheneError):
         assert read_document(changed(path, value)).index in (0, 1)
+
+
+# What a little text could ask for.
+
+
+def zeros(*shape):
+    """An array of a document, without its data."""
+    return {"shape": list(shape), "float32": ""}
+
+
+def direction(*shape):
+    return {"kind": "Direction", "layer": "conv2", "vector": zeros(*shape)}
+
+
+def bomb(n_values):
+    """A real array of zeros, deflated: its text is a thousandth of its values."""
+    from phosphene._types import FrozenArray
+
+    return FrozenArray((n_values,), bytes(4 * n_values)).to_json()
+
+
+def test_the_arrays_of_a_document_are_bounded_together():
+    each = 2**25  # half of what one array may hold
+    check_size([zeros(each)] * 4)
+    with pytest.raises(RecipeError, match="^document: its arrays hold .*134217728"):
+        check_size([zeros(each)] * 5)
+
+
+@pytest.mark.parametrize(
+    "document",
+    [
+        {"a": zeros(2**14, 2**14)},
+        [[{"b": [zeros(2**26), zeros(2**26, 1), zeros(1)]}]],
+        {"kind": "Sum", "terms": [direction(2**25)] * 5},
+    ],
+    ids=["one", "nested", "terms"],
+)
+def test_arrays_are_counted_wherever_they_stand(document):
+    with pytest.raises(RecipeError, match="^document: its arrays hold .*134217728"):
+        check_size(document)
+
+
+@pytest.mark.parametrize(
+    "document",
+    [
+        None,
+        3,
+        "text",
+        [],
+        {"shape": "wide"},
+        {"shape": [True, 2**40]},
+        {"shape": [-1, 2**40]},
+        {"shape": [2.5, 2**40]},
+        {"shape": None},
+        zeros(),
+        zeros(0, 2**40),
+        zeros(2**27),
+    ],
+    ids=str,
+)
+def test_what_describes_no_such_array_passes(document):
+    check_size(document)
+
+
+def test_many_arrays_of_zeros_are_refused_before_they_are_inflated(monkeypatch):
+    inflated = []
+    monkeypatch.setattr("phosphene._types._inflate", lambda *a: inflated.append(a))
+    one = bomb(2**20)
+    assert len(one["float32"]) < 2**13
+    many = [{"kind": "Direction", "layer": "conv2", "vector": {**one, "shape": [2**24]}}] * 9
+    with pytest.raises(RecipeError, match="^document: its arrays hold"):
+        read_document(changed(["objectives"], many))
+    with pytest.raises(RecipeError, match="^document: its arrays hold"):
+        ph.objectives.Objective.from_json({"kind": "Sum", "terms": many})
+    assert inflated == []
+
+
+@pytest.mark.parametrize(
+    "shape",
+    [[10**9] * 1000, [10**4000] * 8, [10**4200], [0, 10**4200], [2**62, 0], [0] * 9],
+    ids=lambda s: f"{len(s)} axes",
+)
+def test_an_absurd_shape_is_refused_in_words(shape):
+    with pytest.raises(RecipeError) as refused:
+        read_document(changed(["objectives"], [direction(*shape)] * 2))
+    assert len(str(refused.value)) < 300
+
+
+@pytest.mark.parametrize(
+    ("path", "value"),
+    [
+        (["recipe", "views"], 2**30),
+        (["recipe", "parameterization", "height"], 2**14),
+        (["objectives"], [DOCUMENT["objectives"][0]] * 2**16),
+    ],
+    ids=["views", "size", "images"],
+)
+def test_more_images_and_views_than_any_memory_holds_are_refused(path, value):
+    document = changed(path, value)
+    document["keys"] = ["a"] * len(document["objectives"])
+    document["recipe"]["views"] = max(document["recipe"]["views"], 2**11)
+    document["recipe"]["parameterization"]["width"] = 2**10
+    with pytest.raises(RecipeError, match="^recipe: .*(too large to replay|expected a whole number)"):
+        read_document(document)
+
+
+def test_as_much_as_a_machine_can_hold_is_read():
+    document = changed(["recipe", "parameterization", "height"], 1024)
+    document["recipe"]["parameterization"]["width"] = 1024
+    document["recipe"]["views"] = 16
+    assert read_document(document).recipe.views == 16
+
+
+@pytest.mark.parametrize(("asked", "given"), [(1, 1), (1024, os.cpu_count()), (os.cpu_count(), os.cpu_count())])
+def test_no_more_threads_are_used_than_there_are_processors(asked, given):
+    assert read_document(changed(["threads"], asked)).threads == given
+
+
+def test_a_deep_file_is_refused_in_words(tmp_path):
+    from PIL import Image, PngImagePlugin
+
+    for depth in (2_000, 200_000):
+        texts = PngImagePlugin.PngInfo()
+        texts.add_text("phosphene", '{"a":' + "[" * depth + "]" * depth + "}")
+        Image.new("RGB", (2, 2)).save(tmp_path / "deep.png", pnginfo=texts)
+        with pytest.raises(RecipeError, match="nested too deeply|has no such key|missing|expected 1"):
+            read_document(store.read_png_document(tmp_path / "deep.png"))
+
+
+def test_depth_alone_is_no_reason_for_the_counting_of_arrays_to_fail():
+    deep = zeros(3)
+    for _ in range(100_000):
+        deep = [deep]
+    check_size(deep)
+
+
+def test_an_image_of_a_document_is_bounded_too():
+    with pytest.raises((RecipeError, ParameterError), match="its arrays hold|larger than the"):
+        ph.Pixels.from_json({"kind": "Pixels", "height": 9, "width": 9, "start": zeros(3, 2**14, 2**13)})

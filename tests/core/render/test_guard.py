@@ -81,6 +81,31 @@ def test_an_image_that_is_not_finite_stops_and_the_others_go_on_as_without_it(wh
     assert torch.equal(spoilt.snapshots[2][1], spoilt.snapshots[5][1])
 
 
+def poison_once(where, row, call):
+    """A transform that spoils one image in one call only."""
+    calls = []
+
+    def spoil(views):
+        calls.append(1)
+        return Poison.apply(views, where, row) if len(calls) == call else views
+
+    return spoil
+
+
+@pytest.mark.parametrize("where", ["score", "infinite"])
+def test_a_trial_of_a_line_search_that_is_not_finite_stops_nothing(where):
+    """Call 1 looks for dead starts, call 2 begins the first step, call 3 is its first trial."""
+    options = {"steps": 4, "optimizer": optimizers.LBFGS(), "dtype": torch.float64}
+    result = quick(conv_net(), UNITS, transforms=[poison_once(where, 1, 3)], **options)
+    clean = quick(conv_net(), UNITS, transforms=[lambda v: v], **options)
+    assert result.status == ("ok",) * 3
+    assert result.images.isfinite().all()
+    assert torch.stack(result.scores).isfinite().all()
+    assert result.scores[1][-1] > result.scores[1][0]
+    for row in (0, 2):
+        torch.testing.assert_close(result.images[row], clean.images[row], rtol=0, atol=1e-6)
+
+
 def test_a_dead_start_is_restarted_and_says_so():
     result = quick(dead_net(0.05), ph.Logit(0), steps=4)
     assert result.status[0].startswith("ok, after ")

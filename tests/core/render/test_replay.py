@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import json
+import subprocess
 import sys
 
 import pytest
 import torch
 from members import OPTIMIZERS, RECIPES, TRANSFORMS, UNITS, first_channel, name_of
-from networks import SIZE, conv_module, conv_net, quick, seeded, wrapped
+from networks import CPU, SIZE, conv_module, conv_net, quick, seeded, wrapped
 
 import phosphene as ph
 from phosphene import objectives, store
-from phosphene.errors import NetworkError, RecipeError, StorageError, TrustError
+from phosphene.errors import NetworkError, ParameterError, RecipeError, StorageError, TrustError
 from phosphene.render import display
+from phosphene.render.run import usable_device
 
 
 def replayed(result, tmp_path, net, **options):
@@ -249,3 +251,73 @@ def test_custom_functions_at_the_top_of_a_module_replay_with_trust(tmp_path):
     net = conv_net()
     result = quick(net, objectives.Custom(first_channel, ("conv2",)), transforms=[TRANSFORMS[-1]])
     assert_identical(result, replayed(result, tmp_path, net, trust=True))
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "shown"),
+    [
+        ("mean", 0.5, r"\[0.0, 0.0, 0.0\], but net= has \[0.5, 0.5, 0.5\]"),
+        ("std", 0.25, r"\[1.0, 1.0, 1.0\], but net= has \[0.25, 0.25, 0.25\]"),
+        ("input_size", (14, 10), r"\[12, 10\], but net= has \[14, 10\]"),
+        ("value_range", (0, 255), r"\[0.*, 1.*\], but net= has \[0.*, 255.*\]"),
+        ("channel_order", "BGR", "RGB, but net= has BGR"),
+    ],
+)
+def test_the_same_weights_fed_otherwise_are_refused(tmp_path, name, value, shown):
+    (path,) = quick(conv_net(), ph.Channel("conv2", 0)).save(tmp_path / "a.png")
+    how = {"mean": 0, "std": 1, "input_size": SIZE, "n_channels": 3, name: value}
+    other = ph.wrap(seeded(conv_module()), **how)
+    with pytest.raises(RecipeError, match=rf"^network.{name}: the picture was made with {shown}"):
+        ph.replay(path, net=other, progress=False)
+
+
+def test_the_same_network_said_in_other_numbers_is_the_same(tmp_path):
+    result = quick(conv_net(), ph.Channel("conv2", 0))
+    net = ph.wrap(
+        seeded(conv_module()), mean=(0.0, 0.0, 0.0), std=[1, 1, 1], input_size=list(SIZE), value_range=(0.0, 1.0)
+    )
+    assert_identical(result, replayed(result, tmp_path, net))
+
+
+def absent_device():
+    for name in ("mps", "xpu", "cuda"):
+        try:
+            usable_device(name)
+        except ParameterError:
+            return name
+    return pytest.skip("every kind of device is here")
+
+
+def test_a_picture_of_a_device_that_is_not_here_says_so(tmp_path):
+    result, name, told = quick(conv_net(), ph.Channel("conv2", 0)), absent_device(), []
+    path = store.write_png(
+        tmp_path / "a.png", display.to_uint8(result.images[0]), {**result.documents[0], "device": name}
+    )
+    with pytest.raises(ParameterError, match=f"device is '{name}', which cannot be used here; expected 'cpu'"):
+        ph.replay(path, net=conv_net(), progress=told.append)
+    assert told == []
+    assert usable_device("cpu") == CPU
+
+
+def test_a_picture_of_more_threads_than_there_are_replays_with_those_that_are(tmp_path, monkeypatch):
+    asked, real = [], torch.set_num_threads
+    monkeypatch.setattr(torch, "set_num_threads", lambda n: asked.append(n) or real(n))
+    monkeypatch.setattr("os.cpu_count", lambda: 2)
+    result = quick(conv_net(), ph.Channel("conv2", 0))
+    path = store.write_png(
+        tmp_path / "a.png", display.to_uint8(result.images[0]), {**result.documents[0], "threads": 1000}
+    )
+    ph.replay(path, net=conv_net(), progress=False)
+    assert asked == [2, torch.get_num_threads()]
+
+
+def test_a_picture_with_a_regularizer_is_read_in_a_fresh_process(tmp_path):
+    result = quick(conv_net(), ph.Channel("conv2", 0) - 0.1 * ph.TotalVariation())
+    (path,) = result.save(tmp_path / "a.png")
+    code = (
+        "import sys\nfrom phosphene import store\nfrom phosphene.render.document import read_document\n"
+        "print(read_document(store.read_png_document(sys.argv[1])).objectives[0])"
+    )
+    done = subprocess.run([sys.executable, "-c", code, path], capture_output=True, text=True, check=False, timeout=120)
+    assert done.returncode == 0, done.stderr[-400:]
+    assert done.stdout.strip() == result.names[0]

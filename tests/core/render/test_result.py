@@ -190,3 +190,66 @@ def test_a_result_prints_names_scores_and_time(result):
 )
 def test_values_become_bytes_by_rounding(value, byte):
     assert display.to_uint8(torch.full((3, 1, 2), value)).tolist() == [[[byte] * 3] * 2]
+
+
+def test_what_a_console_shows_of_a_result_is_short(result):
+    assert repr(result) == str(result)
+    assert len(repr(result).splitlines()) == 4
+    assert all(len(line) < 120 for line in repr(result).splitlines())
+    assert "tensor" not in repr(result)
+
+
+@pytest.mark.parametrize("name", ["u.jpg", "u.JPEG", "u.webp", "u.tiff"])
+@pytest.mark.parametrize("rows", [slice(0, 1), slice(None)], ids=["one", "several"])
+def test_another_format_than_png_is_refused_with_advice(result, tmp_path, name, rows):
+    message = rf"{name} would not be a PNG, the format that carries recipes; name it .*u\.png"
+    with pytest.raises(ArgumentError, match=message):
+        result[rows].save(tmp_path / name)
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("exists", [True, False])
+def test_a_folder_may_have_a_dot_in_its_name(result, tmp_path, exists):
+    folder = tmp_path / "run.2"
+    if exists:
+        folder.mkdir()
+    assert result[0].save(folder) == [folder / "conv2_1.png"]
+    assert len(result.save(folder)) == 3
+
+
+def test_documents_name_the_weights_that_were_rendered():
+    net = conv_net()
+    found, digest = quick(net, UNITS[0]), net.digest
+    with torch.no_grad():
+        net.module.conv2.weight.add_(1)
+    assert net.digest != digest
+    assert found.documents[0]["network"]["digest"] == digest
+
+
+SLICES = [slice(0, 2), slice(1, None), slice(-1, None), slice(None, None, 2), slice(None), slice(None, None, -1)]
+
+
+@pytest.mark.parametrize("rows", SLICES, ids=str)
+def test_a_slice_of_a_result_is_a_result(result, rows):
+    part, chosen = result[rows], list(range(3))[rows]
+    assert part.names == result.names[rows]
+    assert part.status == result.status[rows]
+    assert part.documents == result.documents[rows]
+    assert torch.equal(part.images, result.images[chosen])
+    assert torch.equal(part.final_scores, result.final_scores[chosen])
+    assert torch.equal(part.robust_scores, result.robust_scores[chosen])
+    assert torch.equal(part.snapshots[3], result.snapshots[3][chosen])
+    for scores, i in zip(part.scores, chosen, strict=True):
+        assert torch.equal(scores, result.scores[i])
+
+
+def test_a_slice_of_nothing_is_an_empty_result(result, tmp_path):
+    empty = result[3:]
+    assert len(empty) == 0
+    assert empty.save(tmp_path) == list(tmp_path.iterdir()) == []
+
+
+def test_documents_can_be_written_inside_inference_mode():
+    with torch.inference_mode():
+        found = quick(conv_net(), UNITS[0]).documents
+    assert found == quick(conv_net(), UNITS[0]).documents
