@@ -7,7 +7,7 @@ BENCH_PYTHON := $(BENCH_VENV)/bin/python
 BENCH_PIP := $(BENCH_PYTHON) -m pip --disable-pip-version-check
 BENCH_REQUIREMENTS := benchmarks/requirements-peers.txt benchmarks/requirements-peers-nodeps.txt
 
-.PHONY: bench quality quality-quick explore
+.PHONY: bench quality quality-quick explore holdout
 
 $(BENCH_VENV)/.installed: pyproject.toml constraints.txt $(BENCH_REQUIREMENTS)
 	@test -n '$(PYTHON)' || { echo 'phosphene needs Python 3.11 or newer: make PYTHON=/path/to/python3'; exit 1; }
@@ -28,3 +28,6 @@ quality-quick: $(BENCH_VENV)/.installed
 
 explore: $(BENCH_VENV)/.installed
 	OMP_NUM_THREADS=2 $(BENCH_PYTHON) benchmarks/explore.py $(EXPLORE_ARGS)
+
+holdout: $(BENCH_VENV)/.installed
+	OMP_NUM_THREADS=2 $(BENCH_PYTHON) benchmarks/holdout.py
