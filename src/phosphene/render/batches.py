@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import os
@@ -9,6 +10,7 @@ from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from math import prod
+from pathlib import Path
 
 import torch
 
@@ -73,18 +75,24 @@ def _fitting(net: Network, recipe: Recipe, layers: frozenset[str], *, device: to
     """How many images fit into memory at once, by the sizes of the activations up to the deepest layer."""
     most = _CPU_BATCH if device.type == "cpu" else _ACCELERATOR_BATCH
     reached = needed = 0
+    containers = {name.rpartition(".")[0] for name in net.shapes}
     for name, shape in net.shapes.items():
-        reached += prod(shape.shape)
+        # A container puts out what the last layer inside it does, and is not counted again.
+        reached += 0 if name in containers else prod(shape.shape)
         needed = reached if name in layers or "" in layers else needed
     per_image = 4 * _ACTIVATION_COPIES * recipe.views * max(1, needed)
     return max(1, min(most, int(_MEMORY_SHARE * free_memory(device)) // per_image))
 
 
 def free_memory(device: torch.device) -> int:
-    """Free bytes on a device."""
+    """Bytes on a device that a render may use: on a CPU what Linux calls available, elsewhere half of all memory."""
     if device.type == "cuda":
         return torch.cuda.mem_get_info(device)[0]
-    return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_AVPHYS_PAGES") if hasattr(os, "sysconf") else 2**32
+    with contextlib.suppress(OSError, StopIteration):
+        lines = Path("/proc/meminfo").read_text().splitlines()
+        return 1024 * int(next(line for line in lines if line.startswith("MemAvailable:")).split()[1])
+    known = hasattr(os, "sysconf") and "SC_PHYS_PAGES" in os.sysconf_names
+    return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") // 2 if known else 2**32
 
 
 def out_of_memory(error: RuntimeError) -> bool:
