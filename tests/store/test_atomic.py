@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import os
 import resource
@@ -38,13 +39,15 @@ def read_only_folder() -> Iterator[Path]:
             folder.chmod(0o755)
 
 
-@pytest.fixture
-def small_files() -> Iterator[int]:
-    """No file may grow beyond 4096 bytes."""
+@contextlib.contextmanager
+def small_files(limit: int) -> Iterator[None]:
+    """While the block lasts, no file of this process may grow beyond ``limit`` bytes, a log that pytest writes included."""
     before = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (4096, before[1]))
-    yield 4096
-    resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (limit, before[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
 
 
 def test_a_write_replaces_the_file_and_leaves_nothing_else(tmp_path: Path) -> None:
@@ -64,10 +67,10 @@ def test_a_file_gets_the_permissions_that_the_umask_asks_for(tmp_path: Path) -> 
     assert stat.S_IMODE(path.stat().st_mode) == 0o640
 
 
-def test_a_write_that_fails_midway_keeps_the_old_file_and_removes_the_part(tmp_path: Path, small_files: int) -> None:
+def test_a_write_that_fails_midway_keeps_the_old_file_and_removes_the_part(tmp_path: Path) -> None:
     path = write_bytes(tmp_path / "a", b"old")
-    with pytest.raises(StorageError, match="larger than this system allows"):
-        write_bytes(path, bytes(small_files + 1))
+    with small_files(4096), pytest.raises(StorageError, match="larger than this system allows"):
+        write_bytes(path, bytes(4097))
     assert path.read_bytes() == b"old"
     assert list(tmp_path.iterdir()) == [path]
 
