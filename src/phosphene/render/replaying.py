@@ -53,6 +53,7 @@ def replay(path: str | Path, *, net: Network | None = None, trust: bool = False,
         RecipeError: the picture's recipe is damaged, or its network has other weights.
         StorageError: the file cannot be read.
     """
+    saved = store.read_png_pixels(path)
     picture = read_document(store.read_png_document(path), trust=trust)
     network = _load_again(picture, trust) if net is None else net
     if network.digest != picture.network["digest"]:
@@ -62,7 +63,7 @@ def replay(path: str | Path, *, net: Network | None = None, trust: bool = False,
         if net is not None and was is not None and now is not None and list_of(was) != list_of(now):
             raise RecipeError(f"network.{name}: the picture was made with {was}, but net= has {now}")
     result = _render_again(picture, network, progress)
-    saved, made = store.read_png_pixels(path), display.to_uint8(result.images[0])
+    made = display.to_uint8(result.images[0])
     if saved.shape != made.shape:
         raise RecipeError(f"document: it describes a picture of {made.shape}, but the file holds {saved.shape}")
     difference = np.abs(saved.astype(np.int16) - made.astype(np.int16))
