@@ -67,19 +67,19 @@ class Setting:
 
 CENTRES = {
     "classes": Setting(),
-    "channels": Setting(views=1, low=0.8, rotate_deg=10.0),
+    "channels": Setting(views=1, low=0.9, high=1.2, rotate_deg=10.0, decay=1.4, gain=0.36),
 }
 GRID: dict[str, tuple[float, ...]] = {
     "views": (1, 2, 4, 8),
     "low": (0.2, 0.35, 0.5, 0.8),
     "rotate_deg": (0.0, 10.0, 15.0, 30.0),
     "noise": (0.0, 0.02, 0.05, 0.1),
-    "decay": (1.0, 1.25, 1.5),
+    "decay": (1.0, 1.25, 1.4, 1.5),
     "gain": (0.35, 0.55, 0.75, 1.0),
     "lr": (0.025, 0.05, 0.1),
     "steps": (64, 96, 128, 256),
 }
-GAIN_OF_DECAY = {1.0: 1.5, 1.25: 0.55, 1.5: 0.17}
+GAIN_OF_DECAY = {1.0: 1.5, 1.25: 0.55, 1.4: 0.27, 1.5: 0.17}
 """Gains that start the image with the same standard deviation at 224 px: the spectrum's scale is not normalised."""
 
 

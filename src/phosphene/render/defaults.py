@@ -1,4 +1,7 @@
-"""The two default recipes, and which of them a unit gets. Chosen by measurement: ``benchmarks/explore.py``."""
+"""The two default recipes, and which of them a unit gets.
+
+Chosen by experiments such as ``benchmarks/explore.py`` makes, and held to what ``benchmarks/quality.py`` measures.
+"""
 
 from __future__ import annotations
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import abc
 from dataclasses import dataclass, replace
 from typing import Literal
 
@@ -188,12 +189,12 @@ class RandomCrop(Geometric):
 
 
 @dataclass(frozen=True)
-class CropOrPad(Geometric):
-    """A central window of a given size in pixels; what lies outside is filled as the frame says.
+class _Sized(Geometric, abc.ABC, base=True):
+    """A transform to a given size.
 
     Attributes:
-        height: rows of the window.
-        width: columns of the window.
+        height: rows of the view, in pixels.
+        width: columns of the view, in pixels.
     """
 
     height: int
@@ -201,27 +202,21 @@ class CropOrPad(Geometric):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        _check_size(self.height, self.width)
+        for name, value in (("height", self.height), ("width", self.width)):
+            check(0 < value <= _MAX_PIXELS, name, value, f"a whole number from 1 to {_MAX_PIXELS}")
+
+
+@dataclass(frozen=True)
+class CropOrPad(_Sized):
+    """A central window of ``height`` × ``width`` pixels; what lies outside is filled as the frame says."""
 
     def place(self, draws: Draws, frame: Frame) -> tuple[Affine, Frame]:
         return _nothing(draws), frame.sized(self.height, self.width)
 
 
 @dataclass(frozen=True)
-class Resize(Geometric):
-    """The whole grid, resized to a given size in pixels, anti-aliased where that shrinks.
-
-    Attributes:
-        height: rows of the view.
-        width: columns of the view.
-    """
-
-    height: int
-    width: int
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        _check_size(self.height, self.width)
+class Resize(_Sized):
+    """The whole grid, resized to ``height`` × ``width`` pixels, anti-aliased where that shrinks."""
 
     def place(self, draws: Draws, frame: Frame) -> tuple[Affine, Frame]:
         ratio = torch.tensor([frame.width / self.width, frame.height / self.height], dtype=torch.float64)
@@ -237,11 +232,6 @@ class ToInput(Geometric):
 
     def place(self, draws: Draws, frame: Frame) -> tuple[Affine, Frame]:
         return _nothing(draws), frame
-
-
-def _check_size(height: int, width: int) -> None:
-    for name, value in (("height", height), ("width", width)):
-        check(0 < value <= _MAX_PIXELS, name, value, f"a whole number from 1 to {_MAX_PIXELS}")
 
 
 def _nothing(draws: Draws) -> Affine:
