@@ -19,13 +19,15 @@ $(BIN)/python:
 	@test -n '$(PYTHON)' || { echo 'phosphene needs Python 3.11 or newer: make PYTHON=/path/to/python3'; exit 1; }
 	$(PYTHON) -m venv $(VENV)
 
-# .installed: the package with its command line. .installed-dev: that and everything that tests and checks need.
+# .installed: the package with its command line. .installed-dev: that and everything that tests and checks need, with the
+# weights of a face generator, whose declared dependencies are not needed.
 $(VENV)/.installed: pyproject.toml constraints.txt | $(BIN)/python
 	$(PIP) install -c constraints.txt -e '.[cli]'
 	@touch $@
 
 $(VENV)/.installed-dev: pyproject.toml constraints.txt | $(BIN)/python
 	$(PIP) install -c constraints.txt -e '.[dev]'
+	$(PIP) install --no-deps gan-face-generate==1.1.1
 	@touch $@ $(VENV)/.installed
 
 # Threads that wait asleep: where other programs share the cores, torch's busy waiting makes everything up to seven times slower.

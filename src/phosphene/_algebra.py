@@ -25,6 +25,21 @@ class Objective(Component, base=True):
     ``a + b``, ``a - b``, ``-a``, ``0.5 * a``, ``a * b`` and ``a / 2`` build new objectives.
     """
 
+    @property
+    def coupled(self) -> bool:
+        """Whether the images of a render influence each other's scores, as they do by diversity and alignment."""
+        return any(inner.coupled for inner in self.parts)
+
+    @property
+    def parts(self) -> tuple[Objective, ...]:
+        """The objectives of which this one is made."""
+        return ()
+
+    @property
+    def needs_whole_image(self) -> bool:
+        """Whether it compares the image with another, pixel by pixel, and so makes no sense of a tile."""
+        return any(inner.needs_whole_image for inner in self.parts)
+
     def __add__(self, other: object) -> Objective:
         return self if _is_zero(other) else Sum((*_terms(self), *_terms(_objective(other))))
 
@@ -91,6 +106,10 @@ class Sum(Objective):
         super().__post_init__()
         check(len(self.terms) > 0, "terms", self.terms, "at least one objective")
 
+    @property
+    def parts(self) -> tuple[Objective, ...]:
+        return self.terms
+
     def __str__(self) -> str:
         return " + ".join(str(t) for t in self.terms).replace("+ -", "- ")
 
@@ -106,6 +125,10 @@ class Scaled(Objective):
         super().__post_init__()
         check(math.isfinite(self.weight), "weight", self.weight, "a finite number")
 
+    @property
+    def parts(self) -> tuple[Objective, ...]:
+        return (self.objective,)
+
     def __str__(self) -> str:
         inner = f"({self.objective})" if isinstance(self.objective, Sum) else str(self.objective)
         return f"-{inner}" if self.weight == -1 else f"{self.weight:g}·{inner}"
@@ -120,6 +143,10 @@ class Product(Objective):
     def __post_init__(self) -> None:
         super().__post_init__()
         check(len(self.terms) > 0, "terms", self.terms, "at least one objective")
+
+    @property
+    def parts(self) -> tuple[Objective, ...]:
+        return self.terms
 
     def __str__(self) -> str:
         return " · ".join(f"({t})" if isinstance(t, Sum) else str(t) for t in self.terms)

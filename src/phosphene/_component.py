@@ -26,7 +26,18 @@ T = TypeVar("T")
 C = TypeVar("C", bound="Component")
 
 #: The rooms that hold components.
-_ROOMS = ("units", "parameterizations", "transforms", "objectives", "regularizers", "optimizers")
+_ROOMS = (
+    "units",
+    "parameterizations",
+    "transforms",
+    "objectives",
+    "regularizers",
+    "optimizers",
+    "conditioners",
+    "projections",
+    "stages",
+    "models.overrides",
+)
 #: Levels of a document that are read; honest expressions have a handful.
 _MAX_DEPTH = 64
 #: Values of all arrays of a document together: 512 MiB of float32.
@@ -42,9 +53,13 @@ class Component:
     """
 
     _kinds: ClassVar[dict[str, list[type[Component]]]] = {}
+    #: Keys of :mod:`phosphene._references`: the papers and programs that the component follows.
+    cites: ClassVar[tuple[str, ...]] = ()
 
     def __init_subclass__(cls, *, base: bool = False, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
+        if "kind" in cls.__annotations__:
+            raise TypeError(f"{cls.__name__} has a field called kind, which is what its JSON form calls its class")
         if not base:
             Component._kinds.setdefault(cls.kind(), []).append(cls)
 
@@ -55,6 +70,11 @@ class Component:
             fitted = coerce(value, hints[field.name], field.name)
             if fitted is not value:
                 object.__setattr__(self, field.name, fitted)
+
+    @property
+    def risk(self) -> str:
+        """What a recipe from a stranger would do by this component, such as "download https://…"; mostly nothing."""
+        return ""
 
     @classmethod
     def kind(cls) -> str:
@@ -266,7 +286,12 @@ def _decode_component(document: object, base: type[Component], path: str, trust:
         if name not in mapping and field.default is field.default_factory is dataclasses.MISSING:
             raise RecipeError(f"{path}.{name}: missing; {cls.__name__} needs it")
     values = {key: decode(mapping[key], hints[key], f"{path}.{key}", trust=trust) for key in own if key in mapping}
-    return _guarded(lambda: cls(**values), path)
+    component = _guarded(lambda: cls(**values), path)
+    if component.risk and not trust:
+        raise TrustError(
+            f"{path}: would {component.risk}; allow that with trust=True (--trust) if you know where it comes from"
+        )
+    return component
 
 
 def _find_kind(kind: object, base: type[Component], path: str) -> type[Component]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Iterable
+from dataclasses import replace
 from types import ModuleType
 
 import numpy as np
@@ -11,11 +12,17 @@ import torch
 from torch import Tensor
 
 import phosphene as ph
+from phosphene import conditioners as c
 from phosphene import objectives as objectives_room
 from phosphene import optimizers as o
 from phosphene import parameterizations as p
+from phosphene import projections as pr
+from phosphene import regularizers as r
+from phosphene import stages as s
 from phosphene import transforms as t
 from phosphene import units as u
+from phosphene._types import FrozenArray
+from phosphene.models import overrides as v
 from phosphene.optimizers.gradient import GradientOptimizer
 from phosphene.transforms.base import Geometric, Photometric
 
@@ -50,6 +57,9 @@ TRANSFORMS: tuple[t.Transform, ...] = (
     t.GaussianNoise(0.1),
     t.GaussianBlur(0.5, 1.5),
     t.ColorJitter(0.1, 0.2, 0.3),
+    t.CollapseAlpha(),
+    t.ScheduledCrop(o.Linear(3, 0.5, 0.2), sd=0.1),
+    t.ScheduledNoise(0.1, schedule=o.Exponential(0.5)),
     t.Custom(invert),
 )
 RANDOM_TRANSFORMS = tuple(
@@ -79,7 +89,21 @@ IDENTITIES: tuple[t.Transform, ...] = (
     t.GaussianNoise(0.0),
     t.GaussianBlur(0.0, 0.0),
     t.ColorJitter(),
+    t.ScheduledCrop(o.Constant(), sd=0.0, center_sd=0.0),
+    t.ScheduledNoise(0.0),
 )
+
+
+def canvas_channels(transform: t.Transform, channels: int) -> int:
+    """Channels of an image whose view through the transform has so many."""
+    return channels + 1 if isinstance(transform, t.CollapseAlpha) else channels
+
+
+def canvas_for(transform: t.Transform, height: int, width: int) -> p.Parameterization:
+    """Pixels whose view through the transform has three channels."""
+    pixels = ph.Pixels(height, width)
+    return p.Alpha(pixels) if canvas_channels(transform, 3) == 4 else pixels
+
 
 OPTIMIZERS: tuple[o.Optimizer, ...] = (
     o.SGD(lr=0.1),
@@ -88,6 +112,7 @@ OPTIMIZERS: tuple[o.Optimizer, ...] = (
     o.nesterov(0.1),
     o.Adam(),
     o.Adam(lr=0.1, clip_norm=0.5, schedule=o.Cosine(steps=5)),
+    o.Adam(lr=0.1, weight_decay=0.1),
     o.AdamW(),
     o.NAdam(),
     o.AdaGrad(),
@@ -103,6 +128,7 @@ SCHEDULES: tuple[o.Schedule, ...] = (
     o.Linear(4, 0.5, 2.0),
     o.Exponential(0.5),
     o.Steps(3, 0.1),
+    o.After(2),
 )
 REGULARIZERS = (
     ph.TotalVariation(),
@@ -113,19 +139,62 @@ REGULARIZERS = (
     ph.L2(),
     ph.L2(constant=0.2),
     ph.BlurPenalty(),
+    r.AlphaNorm(),
+    r.AlphaNorm(2.0, center=(0.4,), scale=(0.25,)),
+    r.WeightDecay(),
+    r.WeightDecay(constant=0.2),
+    r.SpectralPenalty(1.5),
+    r.BilateralPenalty(1.0, 0.3, 2),
+    r.BoundaryComplexity(2),
+    r.BoundaryComplexity(mask=FrozenArray.of(np.eye(5, 4)), constant=0.3),
 )
+#: Those that read the fourth channel; images without one are refused.
+ALPHA_REGULARIZERS = (r.MeanAlpha(), r.BlurAlphaPenalty())
 MATRIX = ((0.9, 0.2, 0.1), (0.1, 0.8, -0.1), (0.2, 0.0, 0.5))
 
 
 def parameterizations(height: int = 11, width: int = 8, channels: int = 3) -> tuple[p.Parameterization, ...]:
-    """Both kinds in every colour space and range."""
+    """Every kind; pixels and Fourier in every colour space and range."""
     given = np.array(MATRIX) if channels == 3 else np.eye(channels) + 0.1
-    return tuple(
+    plain = tuple(
         kind(height, width, channels=channels, decorrelate=matrix, range=span)
         for kind in (ph.Pixels, ph.Fourier)
         for matrix in ("imagenet", "none", given)
         for span in ("sigmoid", "clip")
     )
+    grey = ph.Pixels(height, width, channels=1)
+    return (
+        *plain,
+        p.LaplacianPyramid(height, width, channels=channels, levels=3, range="clip"),
+        p.LowResolution(height, width, channels=channels, factor=2),
+        p.LowResolution(height, width, channels=channels, factor=3, sampling="corner", shift="half"),
+        p.Shared(height, width, channels=channels, layers=((2, 1), (4, 2))),
+        p.CPPN(height, width, channels=channels, hidden=5, layers=2),
+        p.CPPN(height, width, channels=channels, hidden=4, layers=1, activation="relu", normalize=True),
+        p.Phase(height, width, channels=channels),
+        p.Phase(height, width, channels=channels, range="clip", magnitude=p.PowerLaw(1.5), gate=5.0),
+        p.Alpha(p.LaplacianPyramid(height, width, channels=channels)),
+        p.Alpha(p.Shared(height, width, channels=channels, layers=((2, 1),)), mask=grey),
+        p.Grayscale(replace(grey, range="clip")),
+    )
+
+
+def decode(codes: Tensor) -> Tensor:
+    """A caller's own generator, found by name: five numbers to pictures of 6 × 5 pixels in [0, 1]."""
+    waves = torch.arange(90, dtype=codes.dtype, device=codes.device).view(3, 6, 5)
+    frequencies = torch.arange(1, 6, dtype=codes.dtype, device=codes.device)[:, None, None, None] / 7
+    return torch.sigmoid((codes[:, :, None, None, None] * (waves * frequencies).sin()).sum(1))
+
+
+def latents(height: int = 11, width: int = 8) -> tuple[p.Parameterization, ...]:
+    """Codes of generators; their recipes name a function, which a document may not do without trust."""
+    generator = p.CustomGenerator(decode, (5,), image_shape=(3, 6, 5))
+    return (p.Latent(generator, height, width), p.Latent(generator, height, width, constraint=p.CappedNorm(1.5)))
+
+
+def transforms_for(parameterization: p.Parameterization) -> tuple[t.Transform, ...]:
+    """What shows a network of three channels the images of a parameterization, of three channels or one more."""
+    return () if parameterization.image_channels == 3 else (t.CollapseAlpha(),)
 
 
 #: Objectives on ``networks.conv_net()``, whose conv2 has 6 channels at 6 × 5 positions, and 5 classes.
@@ -159,8 +228,102 @@ ALGEBRA = (
     ph.Logit(0) - ph.L2() * ph.Channel("conv2", 2),
     objectives_room.Constant(2.0),
 )
-OBJECTIVES = (*UNITS, CUSTOM, *ALGEBRA, *REGULARIZERS)
+
+
+def numbers(*shape: int, seed: int = 0) -> FrozenArray:
+    """An array of N(0, 1), the same for the same shape and seed."""
+    return FrozenArray.of(np.random.default_rng(seed).normal(size=shape))
+
+
+EXTRA_OBJECTIVES = (
+    objectives_room.TensorDirection("conv2", numbers(6, 3, 2)),
+    objectives_room.TensorDirection("conv2", numbers(6, 6, 5), cossim_power=1.0),
+    objectives_room.Inversion("conv2", numbers(6, 6, 5)),
+    objectives_room.Inversion("classifier", numbers(5)),
+    objectives_room.Caricature("conv2", numbers(6, 6, 5), cossim_power=2.0),
+    objectives_room.Caricature("conv2", numbers(6, 4, 9), cossim_power=0.5, cosine="lucid"),
+    objectives_room.Guide("conv2", numbers(6, 4)),
+    objectives_room.ActivationDifference("conv2", numbers(6, 6, 5)),
+    objectives_room.ActivationDifference("conv2", numbers(6, 6, 5), norm="l2"),
+    objectives_room.InvertedRepresentation("conv2", numbers(6, 6, 5)),
+    objectives_room.Style("conv2", numbers(6, 6)),
+    objectives_room.Style("conv2", numbers(6, 6), norm="l2"),
+    objectives_room.InputDifference(numbers(1, 12, 10)),
+    objectives_room.LocalGroup("conv2"),
+    objectives_room.LocalGroup("conv2", numbers(6), (1, 2), (3, 2)),
+    objectives_room.Scheduled(ph.Channel("conv2", 1), o.Linear(4, 0.5, 2.0)),
+    objectives_room.TargetLevel(ph.Channel("conv2", 0) - ph.Neuron("conv1", 1), 0.3),
+)
+#: Objectives through which the images of a batch influence each other: the declared exceptions to the first law.
+COUPLED = (
+    objectives_room.Diversity("conv2"),
+    objectives_room.Alignment("conv2"),
+    objectives_room.Alignment("conv1", decay_ratio=5.0, reach=2),
+    ph.Channel("conv2", 1) - 100 * objectives_room.Diversity("conv2"),
+)
+#: Objectives that show the network other images through the same views.
+SEEING = (
+    objectives_room.Accentuation(ph.Channel("conv2", 1), "conv1", numbers(1, 12, 10)),
+    objectives_room.Accentuation(ph.Channel("conv2", 1), "conv2", numbers(3, 12, 10), strength=2.0, balance=0.5),
+    objectives_room.Accentuation(ph.Channel("conv2", 1), "conv2", numbers(3, 12, 10), distance="positions"),
+    objectives_room.CaricatureOf("conv2", numbers(3, 12, 10), cossim_power=1.0),
+    objectives_room.CaricatureOf("conv1", numbers(3, 12, 10), cosine="lucid"),
+)
+OBJECTIVES = (*UNITS, CUSTOM, *ALGEBRA, *EXTRA_OBJECTIVES, *REGULARIZERS)
 RECIPES = tuple(ph.recipes.names())
+
+CONDITIONERS: tuple[c.Conditioner, ...] = (
+    *(c.Normalize(norm) for norm in ("mean_abs", "sd", "rms", "l2", "max", "sign")),
+    c.Normalize("sd", eps=1e-9, correction=1),
+    c.LaplacianNormalize(),
+    c.LaplacianNormalize(2, "matlab", eps=1e-6),
+    c.BlurGradient(1.5),
+    c.SmoothGradient(2.0),
+    c.ClipGradient(0.5),
+    c.ClipGradient(0.5, "value"),
+)
+PROJECTIONS: tuple[pr.Projection, ...] = (
+    pr.Clip(0.1, 0.6),
+    pr.Clip((0.2,), (0.7,)),
+    pr.FixNorm(2.0, center=0.5),
+    pr.CapNorm(1.0, center=0.5),
+    pr.FixContrast(0.4, 0.1),
+    pr.FixContrast(None, None),
+    pr.Blur(1.5, o.Linear(4, 1.0, 0.5), every=1),
+    pr.BoxBlur(3),
+    pr.SmoothFrequencies(2.0),
+    pr.Quantize(4),
+    pr.ClipSmallNorm(30.0),
+)
+#: Projections that do nothing to images in [0, 1].
+IDLE_PROJECTIONS: tuple[pr.Projection, ...] = (
+    pr.Clip(),
+    pr.CapNorm(1e6),
+    pr.FixContrast(None, None),
+    pr.Blur(0.0),
+    pr.BoxBlur(1),
+    pr.SmoothFrequencies(0.0),
+    pr.ClipSmallNorm(0.0),
+    pr.Blur(2.0, every=5),
+)
+STAGES: tuple[s.Stages, ...] = (
+    s.Octaves(3),
+    s.Octaves(3, convention="tf1"),
+    s.Upscaling(),
+    s.Upscaling(4, 1.2, "bicubic", "floor", blur=3, late_factor=1.3),
+    s.Upscaling(2, 1.4, "matlab", "floor"),
+    s.Growing(),
+    s.Growing((0.5, 1.5), "ndzoom"),
+)
+OVERRIDES: tuple[v.Override, ...] = (
+    v.RedirectedReLU(),
+    v.RedirectedReLU(None),
+    v.SmoothedMaxPool(),
+    v.SmoothedMaxPool("l2", 0.1),
+    v.LinearizedReLU(),
+    v.GuidedReLU(),
+    v.DeconvReLU(),
+)
 
 
 def concrete(room: ModuleType, base: type, names: Iterable[str] | None = None) -> set[type]:

@@ -9,6 +9,8 @@ import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor
 
+from phosphene.functional.spectrum import frequencies
+
 #: Lucid's blur: half weight on the eight neighbours, normalised by the weight that lies inside the image.
 BLUR_3X3 = ((0.5, 0.5, 0.5), (0.5, 1.0, 0.5), (0.5, 0.5, 0.5))
 
@@ -47,3 +49,17 @@ def gaussian_blur(image: Float[Tensor, "n c h w"], sigma: Float[Tensor, " n"], r
         weights = (cut / cut.sum(-1, keepdim=True)).unsqueeze(3 if axis == 0 else 2)
         image = F.conv2d(padded.reshape(1, n * c, *padded.shape[2:]), weights, groups=n * c).view(n, c, height, width)
     return image
+
+
+def smooth_frequencies(image: Float[Tensor, "n c h w"], power: float) -> Float[Tensor, "n c h w"]:
+    """Multiply every spatial frequency by ``(1 − f)^power``, f in cycles per pixel: 0 is the mean, 0.71 a checkerboard.
+
+    The mean stays; power 0 is the identity.
+    """
+    keep = torch.from_numpy((1 - frequencies(image.shape[2], image.shape[3])) ** power).to(image)
+    return torch.fft.irfft2(torch.fft.rfft2(image).mul_(keep), s=image.shape[2:])
+
+
+def gaussian_radius(sigma: float) -> int:
+    """Pixels after which a Gaussian is cut: four standard deviations, as ``scipy.ndimage`` does; at least one."""
+    return max(1, int(4 * sigma + 0.5))

@@ -4,10 +4,15 @@ Visualization").
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 import numpy as np
 import torch
-from jaxtyping import Float
+from jaxtyping import Complex, Float
 from torch import Tensor
+
+from phosphene.errors import ImageError
+from phosphene.functional.color import imagenet_matrix, mix
 
 
 def frequencies(height: int, width: int) -> Float[np.ndarray, "h f"]:
@@ -37,3 +42,78 @@ def to_image(spectrum: Float[Tensor, "n c h f 2"], height: int, width: int) -> F
 def to_spectrum(image: Float[Tensor, "n c h w"]) -> Float[Tensor, "n c h f 2"]:
     """Orthonormal real transform of an image, as real and imaginary parts."""
     return torch.view_as_real(torch.fft.rfft2(image, norm="ortho"))
+
+
+def mirrored(spectrum: Complex[Tensor, "n c h f"], width: int) -> Complex[Tensor, "n c h f"]:
+    """A half spectrum as ``rfft2`` of a real image has it: a frequency without a horizontal part, or with the highest
+    one of an even width, is the conjugate of another one in its column.
+
+    The upper of each pair is kept, the lower one overwritten; frequencies that mirror themselves stay as they are, and
+    ``irfft2`` takes their real part.
+    """
+    first = _mirrored_column(spectrum[..., :1])
+    if width % 2:
+        return torch.cat([first, spectrum[..., 1:]], -1)
+    return torch.cat([first, spectrum[..., 1:-1], _mirrored_column(spectrum[..., -1:])], -1)
+
+
+def _mirrored_column(column: Complex[Tensor, "n c h 1"]) -> Complex[Tensor, "n c h 1"]:
+    height = column.shape[-2]
+    pairs = (height - 1) // 2
+    return torch.cat([column[..., : height - pairs, :], column[..., 1 : pairs + 1, :].flip(-2).conj()], -2)
+
+
+def mean_magnitude(images: Iterable[Float[Tensor, "c h w"]]) -> Float[Tensor, "c h f"]:
+    """The mean magnitude of each frequency of decorrelated images, float64; what MaCo holds its pictures to.
+
+    Args:
+        images: images of one size in [0, 1]; those of three channels are decorrelated by Lucid's matrix, and mid-grey
+            counts as 0.
+
+    Raises:
+        ImageError: no images, or of different shapes.
+    """
+    matrix = torch.linalg.inv(imagenet_matrix().tensor(dtype=torch.float64))
+    shape, total, count = None, None, 0
+    for image in images:
+        if shape is not None and image.shape != shape:
+            raise ImageError(f"expected images of shape {tuple(shape)}, got one of {tuple(image.shape)}")
+        shape = image.shape
+        values = image.detach().to("cpu", torch.float64)[None] - 0.5
+        magnitude = torch.fft.rfft2(mix(matrix, values) if shape[0] == 3 else values, norm="ortho")[0].abs()
+        total, count = magnitude if total is None else total + magnitude, count + 1
+    if total is None:
+        raise ImageError("the spectrum of no images is not defined; give at least one")
+    return total / count
+
+
+def resize_spectrum(magnitude: Float[Tensor, "c a b"], height: int, width: int) -> Float[Tensor, "c h f"]:
+    """Magnitudes for images of ``height`` × ``width``, interpolated linearly at the same frequencies in cycles per
+    pixel.
+
+    Args:
+        magnitude: of each entry of ``rfft2``; an array of b columns is taken as that of an image of 2 · (b − 1)
+            columns, unless it has the wanted shape already.
+        height: image rows.
+        width: image columns.
+    """
+    if magnitude.shape[1:] == (height, width // 2 + 1):
+        return magnitude
+    rows, columns = magnitude.shape[1:]
+    # From the lowest to the highest vertical frequency, with the highest at both ends, where it is the same.
+    ordered = torch.cat([torch.fft.fftshift(magnitude, 1), torch.fft.fftshift(magnitude, 1)[:, :1]], 1)
+    vertical = np.fft.fftfreq(height) * rows + rows // 2
+    horizontal = np.fft.rfftfreq(width) * 2 * (columns - 1)
+    return _interpolated(_interpolated(ordered, vertical, 1), horizontal, 2)
+
+
+def _interpolated(values: Tensor, at: Float[np.ndarray, " k"], axis: int) -> Tensor:
+    """The values at fractional indices along an axis, linearly."""
+    at = np.clip(at, 0, values.shape[axis] - 1)
+    low = torch.from_numpy(np.minimum(np.floor(at), max(values.shape[axis] - 2, 0)).astype(np.int64))
+    share = torch.from_numpy(at).to(values) - low
+    shape = [-1 if i == axis else 1 for i in range(values.ndim)]
+    high = (low + 1).clamp(max=values.shape[axis] - 1)
+    return values.index_select(axis, low) * (1 - share.view(shape)) + values.index_select(axis, high) * share.view(
+        shape
+    )

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import singledispatch
 
 import torch
-from jaxtyping import Float
 from torch import Tensor
 
-from phosphene._algebra import Objective, Product, Regularizer, Scaled, Sum
+from phosphene._algebra import Objective, Regularizer
 from phosphene._types import FrozenArray
 from phosphene.errors import LayoutError, UnitRangeError
 from phosphene.functional.similarity import dot_cossim
@@ -22,6 +22,16 @@ from phosphene.objectives.compile import (
     grouping_key,
 )
 from phosphene.objectives.custom import Custom
+from phosphene.objectives.layouts import (
+    POSITION_AXES,
+    at_position,
+    channels_of,
+    check_position,
+    flat_index,
+    per_view,
+    places,
+    single_layer,
+)
 from phosphene.objectives.scene import Scene
 from phosphene.units import (
     Channel,
@@ -32,21 +42,11 @@ from phosphene.units import (
     Logit,
     LogProbability,
     Neuron,
-    Position,
     Probability,
     WeightedChannels,
 )
 
-__all__ = ["channels_of", "check_positions", "compile_objectives", "places"]
-
-#: Layout to the axes of its positions, and how an activation becomes (m, channels, positions).
-_POSITION_AXES = {"NC": (), "NCHW": (2, 3), "NHWC": (1, 2), "NLC": (1,)}
-_TO_CHANNELS: dict[str, Callable[[Tensor], Tensor]] = {
-    "NC": lambda a: a[:, :, None],
-    "NCHW": lambda a: a.flatten(2),
-    "NHWC": lambda a: a.flatten(1, 2).transpose(1, 2),
-    "NLC": lambda a: a.transpose(1, 2),
-}
+__all__ = ["channels_of", "check_place", "check_positions", "compile_objectives", "places"]
 
 
 @grouping_key.register
@@ -64,21 +64,10 @@ def _(objective: ClassUnit) -> object:
     return None
 
 
-def _single(layer: str, score: Callable[[Scene], Tensor]) -> Scorer:
-    """A scorer of views that reads one layer."""
-    return Scorer(frozenset({layer}), lambda scene: scene.by_view(score(scene)))
-
-
-def _per_view(values: OnDevice, scene: Scene, activations: Tensor) -> Tensor:
-    """A constant of each image, once for each of its views."""
-    value = values.like(activations)
-    return value.repeat_interleave(scene.n_views, 0) if scene.n_views > 1 else value
-
-
 @compile_kind.register
 def _(first: Layer, objectives: Sequence[Layer], net: NetworkLike) -> Scorer:
     net.layer(first.layer)
-    return _single(first.layer, lambda scene: scene.activations[first.layer].flatten(1).square().mean(1))
+    return single_layer(first.layer, lambda scene: scene.activations[first.layer].flatten(1).square().mean(1))
 
 
 @compile_kind.register
@@ -89,9 +78,9 @@ def _(first: Channel, objectives: Sequence[Channel], net: NetworkLike) -> Scorer
 
     def score(scene: Scene) -> Tensor:
         means = spread(scene.activations[first.layer]).mean(2)
-        return means.gather(1, _per_view(index, scene, means))[:, 0]
+        return means.gather(1, per_view(index, scene, means))[:, 0]
 
-    return _single(first.layer, score)
+    return single_layer(first.layer, score)
 
 
 @compile_kind.register
@@ -103,10 +92,10 @@ def _(first: Neuron, objectives: Sequence[Neuron], net: NetworkLike) -> Scorer:
 
     def score(scene: Scene) -> Tensor:
         acts = scene.activations[first.layer]
-        there = _at(spread(acts), place(scene, acts))
-        return there.gather(1, _per_view(index, scene, there))[:, 0]
+        there = at_position(spread(acts), place(scene, acts))
+        return there.gather(1, per_view(index, scene, there))[:, 0]
 
-    return _single(first.layer, score)
+    return single_layer(first.layer, score)
 
 
 @compile_kind.register
@@ -121,11 +110,11 @@ def _(first: Direction, objectives: Sequence[Direction], net: NetworkLike) -> Sc
         acts = scene.activations[first.layer]
         here = spread(acts)
         if place is not None:
-            here = _at(here, place(scene, acts))[:, :, None]
-        vector, power = _per_view(vectors, scene, here), _per_view(powers, scene, here)
+            here = at_position(here, place(scene, acts))[:, :, None]
+        vector, power = per_view(vectors, scene, here), per_view(powers, scene, here)
         return dot_cossim(here.transpose(1, 2), vector, power).mean(1)
 
-    return _single(first.layer, score)
+    return single_layer(first.layer, score)
 
 
 @compile_kind.register
@@ -140,9 +129,9 @@ def _(first: WeightedChannels, objectives: Sequence[WeightedChannels], net: Netw
 
     def score(scene: Scene) -> Tensor:
         means = spread(scene.activations[first.layer]).mean(2)
-        return (means * _per_view(weights, scene, means)).sum(1)
+        return (means * per_view(weights, scene, means)).sum(1)
 
-    return _single(first.layer, score)
+    return single_layer(first.layer, score)
 
 
 def _class_scorer(objectives: Sequence[ClassUnit], net: NetworkLike, read: Callable[[Tensor], Tensor]) -> Scorer:
@@ -155,9 +144,9 @@ def _class_scorer(objectives: Sequence[ClassUnit], net: NetworkLike, read: Calla
 
     def score(scene: Scene) -> Tensor:
         outputs = read(scene.activations[layer.name])
-        return outputs.gather(1, _per_view(index, scene, outputs))[:, 0]
+        return outputs.gather(1, per_view(index, scene, outputs))[:, 0]
 
-    return _single(layer.name, score)
+    return single_layer(layer.name, score)
 
 
 @compile_kind.register
@@ -197,78 +186,29 @@ def _(first: Regularizer, objectives: Sequence[Regularizer], net: NetworkLike) -
     return Scorer(frozenset(), lambda scene: first.penalty(scene.image)[:, None])
 
 
-def channels_of(layer: LayerLike) -> Callable[[Tensor], Float[Tensor, "m c p"]]:
-    """How the layer's activations become (m, channels, positions).
-
-    Raises:
-        LayoutError: if the layer has no channels that phosphene knows of.
-    """
-    if layer.layout not in _TO_CHANNELS:
-        raise LayoutError(
-            f"layer {layer.name!r} gives {layer.shape}, which has no channel axis that is known; use objectives.Custom"
-        )
-    return _TO_CHANNELS[layer.layout]
-
-
-def places(positions: Sequence[Position | None], layer: LayerLike) -> Callable[[Scene, Tensor], Tensor]:
-    """The flat position (m, 1, 1) of each image's unit, the centre worked out from the activation's own size.
-
-    Raises:
-        LayoutError: a position of the wrong length for the layer.
-        UnitRangeError: a position beyond the layer at the network's input size.
-    """
-    axes = _POSITION_AXES.get(layer.layout, ())
-    size = tuple(layer.shape[a] for a in axes)
-    if not axes:
-        raise LayoutError(f"layer {layer.name!r} has no positions: its output is {layer.shape}; use a Channel")
-    for position in positions:
-        _check_position(position, size, layer)
-    cache: dict[tuple[int, ...], OnDevice] = {}
-
-    def flat(scene: Scene, activations: Tensor) -> Tensor:
-        now = tuple(activations.shape[a] for a in axes)
-        if now not in cache:
-            cache[now] = OnDevice(torch.tensor([_flat_index(p, now, layer) for p in positions]))
-        return _per_view(cache[now], scene, activations)
-
-    return flat
-
-
 def check_positions(objective: Objective, net: NetworkLike) -> None:
     """Refuse units whose position lies beyond their layer at the network's input size.
 
     Raises:
         UnitRangeError: naming the layer's positions.
     """
-    if isinstance(objective, Sum | Product):
-        for term in objective.terms:
-            check_positions(term, net)
-    elif isinstance(objective, Scaled):
-        check_positions(objective.objective, net)
-    elif isinstance(objective, Neuron | Direction) and objective.position is not None:
+    check_place(objective, net)
+    for part in objective.parts:
+        check_positions(part, net)
+
+
+@singledispatch
+def check_place(objective: Objective, net: NetworkLike) -> None:
+    """Refuse one objective's own position; a kind that has one registers its own check."""
+
+
+@check_place.register
+def _(objective: Neuron | Direction, net: NetworkLike) -> None:
+    if objective.position is not None:
         layer = net.layer(objective.layer)
-        size = tuple(layer.shape[a] for a in _POSITION_AXES.get(layer.layout, ()))
-        _check_position(objective.position, size, layer)
-        _flat_index(objective.position, size, layer)
-
-
-def _check_position(position: Position | None, size: tuple[int, ...], layer: LayerLike) -> None:
-    if position is not None and len(position) != len(size):
-        expected = "(row, column)" if len(size) == 2 else "(token,)"
-        raise LayoutError(f"position {position} does not fit layer {layer.name!r}; expected {expected} within {size}")
-
-
-def _flat_index(position: Position | None, size: tuple[int, ...], layer: LayerLike) -> int:
-    place = tuple(n // 2 for n in size) if position is None else position
-    if any(p >= n for p, n in zip(place, size, strict=True)):
-        raise UnitRangeError(
-            f"position {place} lies beyond layer {layer.name!r}, whose positions are {size}, counted from 0"
-        )
-    return place[0] * size[1] + place[1] if len(size) == 2 else place[0]
-
-
-def _at(channels: Float[Tensor, "m c p"], place: Tensor) -> Float[Tensor, "m c"]:
-    return channels.gather(2, place[:, None, None].expand(-1, channels.shape[1], 1))[:, :, 0]
+        size = tuple(layer.shape[a] for a in POSITION_AXES.get(layer.layout, ()))
+        check_position(objective.position, size, layer)
+        flat_index(objective.position, size, layer)
 
 
 def _channel(layer: LayerLike, index: int) -> int:

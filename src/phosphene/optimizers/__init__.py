@@ -1,6 +1,7 @@
 """Optimizers: how the parameters climb. Every one is a frozen value; ``start`` gives the stepper of a render."""
 
-from phosphene.optimizers.base import Constant, Cosine, Exponential, Linear, Optimizer, Schedule, Stepper, Steps
+from phosphene._schedules import After, Constant, Cosine, Exponential, Linear, Schedule, Steps
+from phosphene.optimizers.base import Optimizer, Stepper
 from phosphene.optimizers.gradient import (
     SGD,
     AdaDelta,
@@ -22,6 +23,7 @@ __all__ = [
     "AdaGrad",
     "Adam",
     "AdamW",
+    "After",
     "Constant",
     "Cosine",
     "Exponential",

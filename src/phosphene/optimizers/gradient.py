@@ -13,7 +13,9 @@ from jaxtyping import Float
 from torch import Tensor
 
 from phosphene._component import check
-from phosphene.optimizers.base import Constant, Evaluate, Optimizer, Schedule, Stepper, clip_by_norm, per_image
+from phosphene._schedules import Constant, Schedule
+from phosphene.functional.norms import MEASURES
+from phosphene.optimizers.base import Evaluate, Optimizer, Stepper, clip_by_norm, per_image
 
 
 @dataclass(frozen=True)
@@ -124,22 +126,27 @@ class Adam(GradientOptimizer):
         beta1: decay of the mean gradient.
         beta2: decay of the mean squared gradient.
         eps: guard of the division.
+        weight_decay: L2 pull of the parameters towards 0, a part of the gradient.
     """
 
     beta1: float = 0.9
     beta2: float = 0.999
     eps: float = 1e-8
+    weight_decay: float = 0.0
 
     def __post_init__(self) -> None:
         super().__post_init__()
         _share("beta1", self.beta1)
         _share("beta2", self.beta2)
         check(0 < self.eps < math.inf, "eps", self.eps, "a number above 0")
+        check(0 <= self.weight_decay < math.inf, "weight_decay", self.weight_decay, "a number from 0")
 
     def torch_optimizer(self, parameters: Sequence[Tensor]) -> torch.optim.Optimizer:
         """``torch.optim.Adam``."""
-        betas = (self.beta1, self.beta2)
-        return torch.optim.Adam(parameters, lr=self.lr, betas=betas, eps=self.eps, maximize=True, **_fused(parameters))
+        return torch.optim.Adam(parameters, lr=self.lr, maximize=True, **self._options(), **_fused(parameters))
+
+    def _options(self) -> dict[str, Any]:
+        return {"betas": (self.beta1, self.beta2), "eps": self.eps, "weight_decay": self.weight_decay}
 
 
 @dataclass(frozen=True)
@@ -152,18 +159,9 @@ class AdamW(Adam):
 
     weight_decay: float = 0.01
 
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        check(0 <= self.weight_decay < math.inf, "weight_decay", self.weight_decay, "a number from 0")
-
     def torch_optimizer(self, parameters: Sequence[Tensor]) -> torch.optim.Optimizer:
         """``torch.optim.AdamW``."""
-        options: dict[str, Any] = {
-            "betas": (self.beta1, self.beta2),
-            "eps": self.eps,
-            "weight_decay": self.weight_decay,
-        }
-        return torch.optim.AdamW(parameters, lr=self.lr, maximize=True, **options, **_fused(parameters))
+        return torch.optim.AdamW(parameters, lr=self.lr, maximize=True, **self._options(), **_fused(parameters))
 
 
 @dataclass(frozen=True)
@@ -172,7 +170,7 @@ class NAdam(Adam):
 
     def torch_optimizer(self, parameters: Sequence[Tensor]) -> torch.optim.Optimizer:
         """``torch.optim.NAdam``."""
-        return torch.optim.NAdam(parameters, lr=self.lr, betas=(self.beta1, self.beta2), eps=self.eps, maximize=True)
+        return torch.optim.NAdam(parameters, lr=self.lr, maximize=True, **self._options())
 
 
 @dataclass(frozen=True)
@@ -235,12 +233,7 @@ class RMSprop(GradientOptimizer):
 
 Norm = Literal["mean_abs", "sd", "rms", "l2", "sign"]
 
-_NORMS = {
-    "mean_abs": lambda g: g.abs().mean(1),
-    "sd": lambda g: g.std(1, correction=0),
-    "rms": lambda g: g.square().mean(1).sqrt(),
-    "l2": lambda g: torch.linalg.vector_norm(g, dim=1),
-}
+_NORMS = {name: MEASURES[name] for name in ("mean_abs", "sd", "rms", "l2")}
 
 
 @dataclass(frozen=True)
@@ -275,7 +268,7 @@ class NormalizedAscent(GradientOptimizer):
         if self.norm == "sign":
             gradient.sign_()
         else:
-            gradient.div_(per_image(_NORMS[self.norm](gradient.flatten(1)) + self.eps, gradient))
+            gradient.div_(per_image(_NORMS[self.norm](gradient) + self.eps, gradient))
 
 
 class NormalizedStepper(TorchStepper):

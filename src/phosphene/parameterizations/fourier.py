@@ -40,13 +40,17 @@ class Fourier(ColoredParameterization):
         """What each frequency's parameters are multiplied by, float64."""
         return decay_scale(self.height, self.width, self.decay)[..., None]
 
+    def encode(self, latent: Float[Tensor, "n c h w"]) -> Float[Tensor, "n c h f 2"]:
+        """The spectrum that gives decorrelated values ``latent``."""
+        return to_spectrum(latent / _LUCID_GAIN) / self.scale().to(latent)
+
     def build(self, n: int, noise: Generators, *, device: torch.device, dtype: torch.dtype) -> FourierCanvas:
         """A canvas of ``n`` images; see :meth:`Parameterization.build`."""
-        latent = self.latent_start(n)
+        latent = self.latent_start(n, noise)
         if latent is None:
             spectrum = self.sd * noise.normal(self.channels, self.height, self.width // 2 + 1, 2)
         else:
-            spectrum = to_spectrum(latent / _LUCID_GAIN) / self.scale()
+            spectrum = self.encode(latent)
         return FourierCanvas(self, spectrum.to(device, dtype))
 
 
@@ -55,6 +59,7 @@ class FourierCanvas(ColoredCanvas):
 
     def __init__(self, spec: Fourier, spectrum: Float[Tensor, "n c h f 2"]) -> None:
         super().__init__(spec, latent_gain=_LUCID_GAIN, device=spectrum.device, dtype=spectrum.dtype)
+        self.fourier = spec
         self.size = spec.height, spec.width
         self.sd = spec.sd
         # Both parts side by side: a product without broadcasting along the innermost axis is much faster.
@@ -66,3 +71,7 @@ class FourierCanvas(ColoredCanvas):
 
     def disturb(self, rows: Tensor, noise: Generators, strength: float) -> None:
         disturb(self.spectrum, rows, noise, strength * self.sd)
+
+    @torch.no_grad()
+    def assign(self, image: Float[Tensor, "n c h w"]) -> None:
+        self.spectrum.copy_(self.fourier.encode(self.spec.latent(image)))

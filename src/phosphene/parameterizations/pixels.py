@@ -22,7 +22,7 @@ class Pixels(ColoredParameterization):
 
     def build(self, n: int, noise: Generators, *, device: torch.device, dtype: torch.dtype) -> PixelCanvas:
         """A canvas of ``n`` images; see :meth:`Parameterization.build`."""
-        start = self.latent_start(n)
+        start = self.latent_start(n, noise)
         if start is None:
             start = self.sd * noise.normal(self.channels, self.height, self.width)
         return PixelCanvas(self, start.to(device, dtype))
@@ -41,6 +41,10 @@ class PixelCanvas(ColoredCanvas):
 
     def disturb(self, rows: Tensor, noise: Generators, strength: float) -> None:
         disturb(self.pixels, rows, noise, strength * self.sd)
+
+    @torch.no_grad()
+    def assign(self, image: Float[Tensor, "n c h w"]) -> None:
+        self.pixels.copy_(self.spec.latent(image))
 
 
 @torch.no_grad()

@@ -14,6 +14,7 @@ from torch import Tensor
 from phosphene._algebra import Regularizer
 from phosphene._component import check
 from phosphene.functional.filters import BLUR_3X3, blur_normalized
+from phosphene.regularizers.constants import per_channel
 
 #: Below the square root of an isotropic variation and of an L2 norm, so that their gradients are finite (Lucid's L2:
 #: 1e-6).
@@ -31,17 +32,24 @@ class TotalVariation(Regularizer):
             ``(dy² + dx²)^(β/2)`` over the pixels that have both neighbours (Rudin, Osher and Fatemi; Mahendran and
             Vedaldi with β = 2).
         beta: exponent of the isotropic form, above 0.
+        scale: unit in which differences count, above 0, one for all channels or one for each, such as ImageNet's
+            standard deviations for the variation of the normalised image.
     """
 
     isotropic: bool = False
     beta: float = 1.0
+    scale: tuple[float, ...] = (1.0,)
 
     def __post_init__(self) -> None:
         super().__post_init__()
         check(0 < self.beta <= 8, "beta", self.beta, "a number above 0, at most 8")
+        fits = len(self.scale) > 0 and all(0 < s < math.inf for s in self.scale)
+        check(fits, "scale", self.scale, "numbers above 0")
         check(self.isotropic or self.beta == 1, "beta", self.beta, "1, or isotropic=True")
 
     def penalty(self, image: Float[Tensor, "n c h w"]) -> Float[Tensor, " n"]:
+        if set(self.scale) != {1.0}:
+            image = image / per_channel(self.scale, image)
         rows, columns = image.diff(dim=2), image.diff(dim=3)
         if not self.isotropic:
             return rows.abs().sum((1, 2, 3)) + columns.abs().sum((1, 2, 3))

@@ -14,6 +14,7 @@ from phosphene.optimizers import Optimizer
 from phosphene.parameterizations import Parameterization
 from phosphene.render.batches import Job, stream_keys
 from phosphene.render.defaults import default_recipe
+from phosphene.render.frames import Frames
 from phosphene.render.progress import Progress
 from phosphene.render.recipe import Recipe
 from phosphene.render.result import Result
@@ -32,7 +33,7 @@ def render(  # noqa: PLR0913 - the public door: what is positional, how is keywo
     views: int | None = None,
     optimizer: Optimizer | None = None,
     steps: int | None = None,
-    snapshots: Iterable[int] | int = (),
+    snapshots: Iterable[int] | int | Frames = (),
     seed: int = 0,
     device: torch.device | str | None = None,
     dtype: torch.dtype = torch.float32,
@@ -50,7 +51,8 @@ def render(  # noqa: PLR0913 - the public door: what is positional, how is keywo
         views: independent views of each image in a step, instead of the recipe's; the score is their mean.
         optimizer: how the parameters climb, instead of the recipe's.
         steps: number of steps, instead of the recipe's.
-        snapshots: steps after which the images are kept in ``result.snapshots``; 0 is the start.
+        snapshots: steps after which the images are kept in ``result.snapshots``, counted through all stages; 0 is the
+            start. ``ph.Frames("folder")`` or ``ph.Frames("unit.mp4", every=2)`` writes them to disk while it runs.
         seed: every random stream depends on it and on the objective, never on the batch.
         device: where to compute; by default where the network is.
         dtype: float32, float64, or bfloat16 (the network in autocast, images in float32).
@@ -83,7 +85,15 @@ def render(  # noqa: PLR0913 - the public door: what is positional, how is keywo
     keys = stream_keys(wanted)
     recipes = [replace(recipe or default_recipe(one, net), **changes) for one in wanted]
     jobs = [Job(i, one, how, key) for i, (one, how, key) in enumerate(zip(wanted, recipes, keys, strict=True))]
-    settings = Settings(_whole("seed", seed), _device(net, device), dtype, _snapshots(snapshots, recipes), net.digest)
+    frames, steps_kept = (snapshots, ()) if isinstance(snapshots, Frames) else (None, snapshots)
+    settings = Settings(
+        seed=_whole("seed", seed),
+        device=_device(net, device),
+        dtype=dtype,
+        snapshots=_snapshots(steps_kept, recipes),
+        weights_digest=net.digest,
+        frames=frames,
+    )
     size = None if batch_size is None else _whole("batch_size", batch_size)
     return run_jobs(jobs, net, settings, batch_size=size, progress=progress)
 
@@ -122,7 +132,7 @@ def _device(net: Network, device: torch.device | str | None) -> torch.device:
 
 def _snapshots(wanted: Iterable[int] | int, recipes: Sequence[Recipe]) -> frozenset[int]:
     steps = frozenset(wanted if isinstance(wanted, Iterable) else [wanted])
-    most = max(recipe.steps for recipe in recipes)
+    most = max(recipe.total_steps for recipe in recipes)
     for step in steps:
         if not 0 <= _whole("snapshots", step) <= most:
             raise ParameterError(f"snapshots has {step!r}; expected whole numbers of steps from 0 to {most}")

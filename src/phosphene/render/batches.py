@@ -18,7 +18,9 @@ from phosphene._algebra import Objective
 from phosphene.functional.random import numbered
 from phosphene.models.network import Network
 from phosphene.objectives import compile_objectives
+from phosphene.objectives.compile import structure
 from phosphene.render.recipe import Recipe
+from phosphene.transforms import CropOrPad, Resize, ToInput
 
 #: A batch of eight takes 30 % less time per image than single ones on two CPU cores (``benchmarks/speed.py``); larger
 #: ones lose more when one is broken off. The accelerator's figure is a guess: none was at hand to measure on.
@@ -64,11 +66,19 @@ def plan_batches(
     groups: defaultdict[object, list[Job]] = defaultdict(list)
     for job in jobs:
         layers = compile_objectives([job.objective], net).layers
-        groups[job.recipe, layers].append(job)
-    for (recipe, layers), group in ((key, group) for key, group in groups.items() if isinstance(key, tuple)):
+        groups[job.recipe, layers, structure(job.objective) if is_coupled(job) else None].append(job)
+    for (recipe, layers, company), group in ((key, group) for key, group in groups.items() if isinstance(key, tuple)):
         size = batch_size or _fitting(net, recipe, layers, device=device)
+        # Images that influence each other stay together, however many they are.
+        size = size if company is None else len(group)
         for start in range(0, len(group), size):
             yield tuple(group[start : start + size])
+
+
+def is_coupled(job: Job) -> bool:
+    """Whether a job's image influences those of others, so that their batch must not be split."""
+    extra = job.recipe.regularizer
+    return job.objective.coupled or (extra is not None and extra.coupled) or job.recipe.parameterization.couples
 
 
 def _fitting(net: Network, recipe: Recipe, layers: frozenset[str], *, device: torch.device) -> int:
@@ -80,8 +90,19 @@ def _fitting(net: Network, recipe: Recipe, layers: frozenset[str], *, device: to
         # A container puts out what the last layer inside it does, and is not counted again.
         reached += 0 if name in containers else prod(shape.shape)
         needed = reached if name in layers or "" in layers else needed
-    per_image = 4 * _ACTIVATION_COPIES * recipe.views * max(1, needed)
+    per_image = 4 * _ACTIVATION_COPIES * recipe.views * max(1, needed) * _area_of_a_view(net, recipe)
     return max(1, min(most, int(_MEMORY_SHARE * free_memory(device)) // per_image))
+
+
+def _area_of_a_view(net: Network, recipe: Recipe) -> int:
+    """How many network inputs a view may be large, at least 1: views that are not resized are the canvas or a tile."""
+    if any(isinstance(t, ToInput | Resize | CropOrPad) for t in recipe.transforms) or not net.any_size:
+        return 1
+    tiles = recipe.tiles
+    height, width = max(recipe.sizes)
+    if tiles is not None:
+        height, width = min(height, tiles.height), min(width, tiles.width)
+    return max(1, round(height * width / prod(net.input_size)))
 
 
 def free_memory(device: torch.device) -> int:

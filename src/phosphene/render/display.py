@@ -26,14 +26,15 @@ _OTHER_FORMATS = frozenset({".jpg", ".jpeg", ".webp", ".gif", ".bmp", ".tif", ".
 Pixels = np.ndarray[Any, np.dtype[np.uint8]]
 
 
-def to_uint8(image: Float[Tensor, "c h w"]) -> Pixels:
+def to_uint8(image: Float[Tensor, "c h w"], *, alpha: bool = False) -> Pixels:
     """An image in [0, 1] as 8-bit (h, w) for one channel, else (h, w, 3): a missing third channel is black, further
-    ones are not shown.
+    ones are not shown. With ``alpha`` the fourth channel is opacity: (h, w, 4).
     """
+    shown = 4 if alpha else 3
     values = image.detach().clamp(0, 1).mul(255).round().permute(1, 2, 0).cpu().numpy().astype(np.uint8)
     if values.shape[2] == 1:
         return values[:, :, 0]
-    return np.pad(values[:, :, :3], ((0, 0), (0, 0), (0, max(0, 3 - values.shape[2]))))
+    return np.pad(values[:, :, :shown], ((0, 0), (0, 0), (0, max(0, shown - values.shape[2]))))
 
 
 def to_pil(image: Float[Tensor, "c h w"]) -> Image:

@@ -35,6 +35,7 @@ _KEYS = frozenset(
         "keys",
         "index",
         "recipe",
+        "until",
         "seed",
         "dtype",
         "device",
@@ -62,6 +63,7 @@ class Picture:
         dtype: what the network was computed in.
         device: kind of device, such as "cpu".
         threads: threads of the CPU.
+        until: the step after which the run was ended, for runs in stages that were interrupted.
     """
 
     network: Mapping[str, JSON]
@@ -73,6 +75,7 @@ class Picture:
     dtype: torch.dtype
     device: str
     threads: int
+    until: int | None
 
 
 def write_documents(outcome: Outcome, net: Network, settings: Settings) -> list[dict[str, JSON]]:
@@ -82,8 +85,9 @@ def write_documents(outcome: Outcome, net: Network, settings: Settings) -> list[
         RecipeError: a component has no JSON form.
     """
     recipe = outcome.jobs[0].recipe
-    if outcome.interrupted:
-        recipe = replace(recipe, steps=outcome.scores.shape[1])
+    n_steps = outcome.scores.shape[1]
+    if outcome.interrupted and recipe.stages is None:
+        recipe = replace(recipe, steps=n_steps)
     shared: dict[str, JSON] = {
         "format": FORMAT,
         "network": {**net.source, "digest": settings.weights_digest},
@@ -91,6 +95,7 @@ def write_documents(outcome: Outcome, net: Network, settings: Settings) -> list[
         "keys": [job.key for job in outcome.jobs],
         "recipe": recipe.to_json(),
         "digest": recipe.digest,
+        **({"until": n_steps} if n_steps < recipe.total_steps else {}),
         "seed": settings.seed,
         "dtype": next(name for name, dtype in _DTYPES.items() if dtype is settings.dtype),
         "device": settings.device.type,
@@ -148,6 +153,7 @@ def read_document(document: object, *, trust: bool = False) -> Picture:
         keys=keys,
         index=index,
         recipe=recipe,
+        until=None if table.get("until") is None else _count(table["until"], "until"),
         seed=decode(table["seed"], int, "seed"),
         dtype=_DTYPES[_known(table.get("dtype", "float32"), _DTYPES, "dtype")],
         device=_known(table.get("device", "cpu"), _DEVICES, "device"),
@@ -157,8 +163,8 @@ def read_document(document: object, *, trust: bool = False) -> Picture:
 
 def _check_work(recipe: Recipe, n_images: int) -> None:
     """Refuse what would fill the memory of any machine: a document is read before anybody knows who wrote it."""
-    canvas = recipe.parameterization
-    values = n_images * (1 + recipe.views) * canvas.height * canvas.width * canvas.image_channels
+    largest = max(height * width for height, width in recipe.sizes)
+    values = n_images * (1 + recipe.views) * largest * recipe.parameterization.image_channels
     if values > _MAX_VALUES:
         raise RecipeError(
             f"recipe: {n_images} images of {values // n_images} values with their views are too large to replay"
@@ -193,4 +199,11 @@ def _positive(value: object, path: str) -> int:
     number: int = decode(value, int, path)
     if not 0 < number <= 1024:
         raise RecipeError(f"{path}: expected a whole number from 1 to 1024, got {number}")
+    return number
+
+
+def _count(value: object, path: str) -> int:
+    number: int = decode(value, int, path)
+    if number < 0:
+        raise RecipeError(f"{path}: expected a whole number from 0, got {number}")
     return number

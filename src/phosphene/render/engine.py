@@ -8,8 +8,7 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor
 
-from phosphene.render.guard import Guard
-from phosphene.transforms import ViewPipeline
+from phosphene.render.course import Course
 
 
 @dataclass
@@ -19,40 +18,54 @@ class Record:
     Attributes:
         scores: score of each image at the start of each step (steps, n), on the render's device.
         wanted: the steps after which the image is kept.
-        snapshots: those images (n, c, h, w), on the CPU.
+        watch: told each step and a function that gives the images after it, while the run goes on.
+        snapshots: the images that were kept (n, c, h, w), on the CPU; their size is that of their stage.
         steps: steps done.
         interrupted: whether a person ended the run early.
     """
 
     scores: Tensor
     wanted: frozenset[int]
+    watch: Callable[[int, Callable[[], Tensor]], None]
     snapshots: dict[int, Tensor] = field(default_factory=dict[int, Tensor])
     steps: int = 0
     interrupted: bool = False
 
-    def note(self, step: int, scores: Tensor, image: Callable[[], Tensor]) -> None:
-        """Keep what step number ``step`` brought."""
-        self.scores[step - 1] = scores
-        self.steps = step
-        self.keep(step, image)
+    @property
+    def is_full(self) -> bool:
+        """Whether all steps are done."""
+        return self.steps == len(self.scores)
 
-    def keep(self, step: int, image: Callable[[], Tensor]) -> None:
-        """Keep the image after ``step`` if it is wanted; 0 is the start."""
-        if step in self.wanted:
-            self.snapshots[step] = image().to("cpu", torch.float32)
+    def note(self, scores: Tensor, image: Callable[[], Tensor]) -> None:
+        """Keep what the next step brought."""
+        self.scores[self.steps] = scores
+        self.steps += 1
+        self.keep(image)
+
+    def keep(self, image: Callable[[], Tensor]) -> None:
+        """Keep the image as it is now, if it is wanted; after step 0 it is the start."""
+        if self.steps in self.wanted:
+            # The parameters may be the image itself: what is kept must not change with them.
+            self.snapshots[self.steps] = image().to("cpu", torch.float32, copy=True)
+        self.watch(self.steps, image)
 
 
-def climb(guard: Guard, views: ViewPipeline, record: Record, *, progress: Callable[[int], None]) -> None:
-    """Climb for as many steps as the record has room for: look, step, note.
+def climb(course: Course, record: Record, *, progress: Callable[[int], None]) -> None:
+    """Climb stage by stage for as many steps as the record has room for: look, step, note.
 
-    A keyboard interrupt ends the run after the last whole step, and the record says so.
+    A keyboard interrupt ends the run after the last whole step, and the record says so; before the first stage is made
+    there is nothing to keep, and it goes on.
     """
     try:
-        for step in range(1, len(record.scores) + 1):
-            look = views.look(step - 1)
-            scores = guard.step(step, look)
-            record.note(step, scores, guard.problem.image)
-            progress(guard.problem.n_images)
+        for stage in course:
+            for look in stage.looks():
+                if record.is_full:
+                    return
+                scores = stage.guard.step(record.steps + 1, look)
+                record.note(scores, course.image)
+                progress(course.n_images)
     except KeyboardInterrupt:
+        if not course.is_begun:
+            raise
         record.interrupted = True
-        guard.undo(record.steps)
+        course.undo(record.steps)

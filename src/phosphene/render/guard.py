@@ -4,6 +4,7 @@ restarts it.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
@@ -11,8 +12,8 @@ from torch import Tensor
 
 from phosphene.functional.random import Generators
 from phosphene.optimizers import Stepper
-from phosphene.render.problem import Problem
-from phosphene.transforms.base import ViewFunction
+from phosphene.projections import Projection
+from phosphene.render.problem import Look, Problem
 
 #: A dead start is tried again this often, each time from noise so many times stronger.
 MAX_RESTARTS = 5
@@ -20,8 +21,8 @@ _STRONGER = 4.0
 
 
 class Guard:
-    """Takes steps, and undoes them for images whose score, gradient or parameters are not finite; those stand still
-    from then on.
+    """Takes the steps of a stage, and undoes them for images whose score, gradient or parameters are not finite; those
+    stand still from then on.
 
     Nothing here waits for the device: which images stopped, and when, is read after the last step.
 
@@ -30,16 +31,26 @@ class Guard:
         begun: the step that was begun last; the parameters before it are kept.
     """
 
-    def __init__(self, problem: Problem, stepper: Stepper) -> None:
-        self.problem, self.stepper = problem, stepper
+    def __init__(
+        self,
+        problem: Problem,
+        stepper: Stepper,
+        projections: Sequence[Projection] = (),
+        *,
+        before: Guard | None = None,
+    ) -> None:
+        self.problem, self.stepper, self.projections = problem, stepper, tuple(projections)
         device = problem.parameters[0].device
-        self.stopped_at = torch.zeros(problem.n_images, dtype=torch.long, device=device)
-        self._alive = torch.ones(problem.n_images, dtype=torch.bool, device=device)
+        if before is None:
+            self.stopped_at = torch.zeros(problem.n_images, dtype=torch.long, device=device)
+            self.alive = torch.ones(problem.n_images, dtype=torch.bool, device=device)
+        else:
+            self.stopped_at, self.alive = before.stopped_at, before.alive
         self.begun = 0
         self._kept = [p.detach().clone() for p in problem.parameters]
 
-    def step(self, step: int, look: ViewFunction) -> Tensor:
-        """Take step number ``step`` through ``look``; returns the scores (n,) from which it started."""
+    def step(self, number: int, look: Look) -> Tensor:
+        """Take step ``number`` of the run through ``look``; returns the scores (n,) from which it started."""
         started: list[Tensor] = []
 
         def evaluate() -> Tensor:
@@ -51,25 +62,35 @@ class Guard:
 
         for kept, parameter in zip(self._kept, self.problem.parameters, strict=True):
             kept.copy_(parameter.detach())
-        self.begun = step
+        self.begun = number
         scores = self.stepper.step(evaluate)
-        self._settle(step, started[0] & self.problem.finite_parameters())
+        self._project(look.step)
+        self._settle(number, started[0] & self.problem.finite_parameters())
         return scores
 
-    def _settle(self, step: int, fine: Tensor) -> None:
-        self.stopped_at.masked_fill_(self._alive & ~fine, step)
-        self._alive.logical_and_(fine)
-        self._restore(self._alive)
+    @torch.no_grad()
+    def _project(self, step: int) -> None:
+        self.problem.canvas.settle()
+        if self.projections:
+            image = self.problem.image()
+            for projection in self.projections:
+                image = projection.project(image, step)
+            self.problem.canvas.assign(image)
+
+    def _settle(self, number: int, fine: Tensor) -> None:
+        self.stopped_at.masked_fill_(self.alive & ~fine, number)
+        self.alive.logical_and_(fine)
+        self._restore(self.alive)
 
     def undo(self, step: int) -> None:
         """Take back whatever was begun after ``step``."""
         if self.begun > step:
-            self._restore(torch.zeros_like(self._alive))
+            self._restore(torch.zeros_like(self.alive))
 
     @torch.no_grad()
     def _restore(self, keep: Tensor) -> None:
-        for kept, parameter in zip(self._kept, self.problem.parameters, strict=True):
-            mask = keep.view(-1, *[1] * (parameter.ndim - 1))
+        for kept, parameter, shared in zip(self._kept, self.problem.parameters, self.problem.shared, strict=True):
+            mask = keep.any() if shared else keep.view(-1, *[1] * (parameter.ndim - 1))
             torch.where(mask, parameter, kept, out=parameter)
 
 
@@ -86,7 +107,7 @@ class Start:
     dead: bool
 
 
-def revive(problem: Problem, look: ViewFunction, noise: Generators) -> list[Start]:
+def revive(problem: Problem, look: Look, noise: Generators) -> list[Start]:
     """Restart images whose gradient is exactly zero (dead ReLUs) from stronger noise, at most :data:`MAX_RESTARTS`
     times.
     """

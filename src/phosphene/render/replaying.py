@@ -63,7 +63,7 @@ def replay(path: str | Path, *, net: Network | None = None, trust: bool = False,
         if net is not None and was is not None and now is not None and list_of(was) != list_of(now):
             raise RecipeError(f"network.{name}: the picture was made with {was}, but net= has {now}")
     result = _render_again(picture, network, progress)
-    made = display.to_uint8(result.images[0])
+    made = display.to_uint8(result.images[0], alpha=result.has_alpha)
     if saved.shape != made.shape:
         raise RecipeError(f"document: it describes a picture of {made.shape}, but the file holds {saved.shape}")
     difference = np.abs(saved.astype(np.int16) - made.astype(np.int16))
@@ -95,7 +95,14 @@ def _render_again(picture: Picture, net: Network, progress: Progress) -> Result:
     """The whole batch again, with as many threads: a picture's last bits depend on the shapes it was computed in."""
     rows = zip(picture.objectives, picture.keys, strict=True)
     jobs = [Job(i, objective, picture.recipe, key) for i, (objective, key) in enumerate(rows)]
-    settings = Settings(picture.seed, usable_device(picture.device), picture.dtype, frozenset(), net.digest)
+    settings = Settings(
+        seed=picture.seed,
+        device=usable_device(picture.device),
+        dtype=picture.dtype,
+        snapshots=frozenset(),
+        weights_digest=net.digest,
+        until=picture.until,
+    )
     threads = torch.get_num_threads()
     torch.set_num_threads(picture.threads)
     try:

@@ -39,7 +39,9 @@ class Result:
         final_scores: score of each clean picture at the network's input size (n,).
         robust_scores: mean score over sixteen held-out views: shifted, scaled, turned, with noise (n,).
         status: "ok", or a sentence that says what happened, for each picture.
-        snapshots: step to the images (n, c, h, w) after it.
+        snapshots: step to the images (n, c, h, w) after it; in stages of several sizes each has its stage's size.
+        transparency: where the recipe accumulates gradients, their magnitude (n, 1, h, w): how much each pixel
+            mattered.
         seconds: how long the render took.
     """
 
@@ -50,6 +52,7 @@ class Result:
     robust_scores: Float[Tensor, " n"]
     status: tuple[str, ...]
     snapshots: Mapping[int, Tensor]
+    transparency: Float[Tensor, "n 1 h w"] | None
     seconds: float
     _origin: tuple[tuple[Outcome, Network, Settings, int], ...] = field(repr=False)
 
@@ -89,6 +92,7 @@ class Result:
             robust_scores=self.robust_scores[rows],
             status=tuple(self.status[i] for i in rows),
             snapshots={step: images[rows] for step, images in self.snapshots.items()},
+            transparency=None if self.transparency is None else self.transparency[rows],
             seconds=self.seconds,
             _origin=tuple(self._origin[i] for i in rows),
         )
@@ -157,8 +161,13 @@ class Result:
         axes.legend(fontsize="small")
         return figure
 
+    @property
+    def has_alpha(self) -> bool:
+        """Whether the fourth channel of the pictures is opacity: they have one more than the network sees."""
+        return self.images.shape[1] == 4 and self._origin[0][1].n_channels == 3
+
     def _pixels(self) -> list[display.Pixels]:
-        return [display.to_uint8(image) for image in self.images]
+        return [display.to_uint8(image, alpha=self.has_alpha) for image in self.images]
 
     def _repr_png_(self) -> bytes:
         return store.encode_png(self._pixels()[0] if len(self) == 1 else np.asarray(self.contact_sheet()))
@@ -200,6 +209,7 @@ def gather(outcomes: Sequence[Outcome], net: Network, settings: Settings) -> Res
         robust_scores=torch.stack(rows_of(lambda o: o.robust_scores)),
         status=rows_of(lambda o: o.status),
         snapshots={step: torch.stack(rows_of(partial(_snapshot, step=step))) for step in kept},
+        transparency=_transparency(outcomes, sort),
         seconds=sum(outcome.seconds for outcome in outcomes),
         _origin=rows_of(lambda o: ((o, net, settings, row) for row in range(len(o.jobs)))),
     )
@@ -207,3 +217,12 @@ def gather(outcomes: Sequence[Outcome], net: Network, settings: Settings) -> Res
 
 def _snapshot(outcome: Outcome, step: int) -> Tensor:
     return outcome.snapshots[step]
+
+
+def _transparency(outcomes: Sequence[Outcome], sort: Callable[[Iterable[Tensor]], tuple[Tensor, ...]]) -> Tensor | None:
+    """The accumulated gradients of all pictures, None where some have none."""
+    found = [outcome.transparency for outcome in outcomes]
+    complete = [magnitude for magnitude in found if magnitude is not None]
+    return (
+        torch.stack(sort(row for magnitude in complete for row in magnitude)) if len(complete) == len(found) else None
+    )

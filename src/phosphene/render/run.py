@@ -14,10 +14,15 @@ from phosphene.functional.random import Streams
 from phosphene.models.network import Network
 from phosphene.objectives import Scorer, compile_objectives
 from phosphene.render.batches import Job
+from phosphene.render.course import Course, Setting
 from phosphene.render.engine import Record, climb
-from phosphene.render.guard import MAX_RESTARTS, Guard, Start, revive
-from phosphene.render.problem import Forward, Problem
-from phosphene.transforms import ToInput, ViewPipeline, ViewPlan, held_out_views
+from phosphene.render.finish import finished
+from phosphene.render.frames import Frames, watching
+from phosphene.render.guard import MAX_RESTARTS, Start
+from phosphene.render.problem import Forward, Look, score
+from phosphene.render.recipe import Recipe
+from phosphene.render.slopes import ThroughImage
+from phosphene.transforms import ToInput, Transform, ViewPipeline, ViewPlan, held_out_views
 
 #: Held-out views by which robustness is measured: so many looks of so many views.
 _ROBUST_LOOKS, _ROBUST_VIEWS = 4, 4
@@ -33,6 +38,8 @@ class Settings:
         dtype: float32, float64, or bfloat16 (autocast of the network; images stay float32).
         snapshots: the steps after which the images are kept.
         weights_digest: SHA-256 of the network's weights when the render began.
+        frames: where frames are written while the render goes on, if they are.
+        until: end after so many steps, stages or not.
     """
 
     seed: int
@@ -40,6 +47,8 @@ class Settings:
     dtype: torch.dtype
     snapshots: frozenset[int]
     weights_digest: str
+    frames: Frames | None = None
+    until: int | None = None
 
     @property
     def image_dtype(self) -> torch.dtype:
@@ -75,6 +84,7 @@ class Outcome:
         robust_scores: mean score over sixteen held-out views (n,).
         status: how each image fared.
         snapshots: images after the wanted steps.
+        transparency: accumulated magnitude of the gradient (n, 1, h, w), if the recipe asks for it.
         seconds: how long it took.
         interrupted: whether a person ended it early.
     """
@@ -86,6 +96,7 @@ class Outcome:
     robust_scores: Tensor
     status: tuple[str, ...]
     snapshots: Mapping[int, Tensor]
+    transparency: Tensor | None
     seconds: float
     interrupted: bool
 
@@ -102,63 +113,70 @@ def run_batch(
     """Render jobs that share a recipe, through a pass that gives what their scorer reads."""
     started = perf_counter()
     recipe = jobs[0].recipe
-    plan = view_plan(jobs, net, settings)
-    noise = plan.streams.fork("start")
-    canvas = recipe.parameterization.build(len(jobs), noise, device=settings.device, dtype=settings.image_dtype)
-    problem = Problem(canvas, forward, scorer_of(jobs, net))
-    start = revive(problem, ViewPipeline(recipe.transforms, plan).look(0), noise)
-    guard = Guard(problem, recipe.optimizer.start(problem.parameters))
-    record = Record(torch.zeros(recipe.steps, len(jobs), device=settings.device), settings.snapshots)
-    record.keep(0, problem.image)
-    climb(guard, ViewPipeline(recipe.transforms, plan), record, progress=progress)
-    clean, robust = _measured(
-        Problem(canvas, forward, compile_objectives([j.objective for j in jobs], net)), plan, record
-    )
+    streams = Streams(tuple(j.key for j in jobs), settings.seed, settings.device)
+    setting = Setting(net, forward, scorer_of(jobs, net), streams, settings.image_dtype)
+    course = Course(recipe, setting)
+    n_steps = recipe.total_steps if settings.until is None else min(settings.until, recipe.total_steps)
+    scores = torch.zeros(n_steps, len(jobs), device=settings.device)
+    with watching(settings.frames, [str(j.objective) for j in jobs], recipe) as watch:
+        record = Record(scores, settings.snapshots, watch)
+        record.keep(course.image)
+        climb(course, record, progress=progress)
+    images = finished(course.image(), recipe.finish)
+    plain = replace(setting, scorer=compile_objectives([j.objective for j in jobs], net))
+    clean, robust = _measured(images, plain, recipe, record)
+    pairs = zip(course.starts, course.stopped_at, strict=True)
     return Outcome(
         jobs=jobs,
-        images=problem.image().to("cpu", torch.float32),
+        images=images.to("cpu", torch.float32, copy=True),
         scores=record.scores[: record.steps].T.to("cpu", torch.float32),
         final_scores=clean,
         robust_scores=robust,
-        status=tuple(
-            _sentence(s, stopped, record) for s, stopped in zip(start, guard.stopped_at.tolist(), strict=True)
-        ),
-        snapshots=record.snapshots,
+        status=tuple(_sentence(start, stopped, record) for start, stopped in pairs),
+        snapshots={step: finished(kept, recipe.finish) for step, kept in record.snapshots.items()},
+        transparency=_transparency(course),
         seconds=perf_counter() - started,
         interrupted=record.interrupted,
     )
 
 
-def view_plan(jobs: Sequence[Job], net: Network, settings: Settings) -> ViewPlan:
-    """What the transforms of a batch need to know; every image's stream depends on the seed and on its objective
-    alone.
-    """
-    recipe = jobs[0].recipe
-    return ViewPlan(
-        canvas=(recipe.parameterization.height, recipe.parameterization.width),
-        streams=Streams(tuple(j.key for j in jobs), settings.seed, settings.device),
-        n_views=recipe.views,
-        input_size=net.input_size,
-        fixed_size=not net.any_size,
-    )
+def _transparency(course: Course) -> Tensor | None:
+    magnitude = course.slope.accumulated if isinstance(course.slope, ThroughImage) else None
+    return None if magnitude is None else magnitude.to("cpu", torch.float32)
 
 
-def _measured(problem: Problem, plan: ViewPlan, record: Record) -> tuple[Tensor, Tensor]:
+def _measured(images: Tensor, setting: Setting, recipe: Recipe, record: Record) -> tuple[Tensor, Tensor]:
     """The final scores; an interrupt while they are measured leaves them unknown, and the pictures as they are."""
     try:
-        return measure(problem, plan)
+        return measure(images, setting, recipe)
     except KeyboardInterrupt:
         record.interrupted = True
-        unknown = torch.full((problem.n_images,), torch.nan)
+        unknown = torch.full((len(images),), torch.nan)
         return unknown, unknown
 
 
-def measure(problem: Problem, plan: ViewPlan) -> tuple[Tensor, Tensor]:
-    """Scores (n,) of the clean pictures, and their means over held-out views that are the same for every picture."""
-    same = Streams(("held-out",) * problem.n_images, 0, plan.streams.device)
-    clean = problem.score(ViewPipeline((ToInput(),), replace(plan, streams=same, n_views=1)).look(0))
-    held_out = ViewPipeline(held_out_views(), replace(plan, streams=same, n_views=_ROBUST_VIEWS))
-    robust = torch.stack([problem.score(held_out.look(i)) for i in range(_ROBUST_LOOKS)]).mean(0)
+@torch.no_grad()
+def measure(images: Tensor, setting: Setting, recipe: Recipe) -> tuple[Tensor, Tensor]:
+    """Scores (n,) of the clean pictures, and their means over held-out views that are the same for every picture.
+
+    Of the recipe's transforms those that change the number of channels are kept: without them the network could not
+    see the picture.
+    """
+    needed = tuple(t for t in recipe.transforms if any(t.channels(c) != c for c in (1, 3, 4)))
+
+    def mean_score(transforms: tuple[Transform, ...], n_looks: int, n_views: int) -> Tensor:
+        plan = ViewPlan(
+            canvas=(images.shape[2], images.shape[3]),
+            streams=Streams(("held-out",) * len(images), 0, setting.streams.device),
+            n_views=n_views,
+            input_size=setting.net.input_size,
+            fixed_size=not setting.net.any_size,
+        )
+        views = ViewPipeline((*needed, *transforms), plan)
+        looks = [Look(views.look(i)) for i in range(n_looks)]
+        return torch.stack([score(images, look, setting.forward, setting.scorer) for look in looks]).mean(0)
+
+    clean, robust = mean_score((ToInput(),), 1, 1), mean_score(held_out_views(), _ROBUST_LOOKS, _ROBUST_VIEWS)
     return clean.to("cpu", torch.float32), robust.to("cpu", torch.float32)
 
 

@@ -11,7 +11,7 @@ from phosphene.errors import ParameterError
 from phosphene.models.network import Network
 from phosphene.models.prepare import prepare
 from phosphene.objectives import check_positions
-from phosphene.render.batches import Job, out_of_memory, plan_batches
+from phosphene.render.batches import Job, is_coupled, out_of_memory, plan_batches
 from phosphene.render.problem import Forward
 from phosphene.render.progress import Meter, Progress
 from phosphene.render.recipe import Recipe
@@ -30,13 +30,14 @@ def run_jobs(
     """
     for job in jobs:
         _check_channels(job.recipe, net)
+        _check_tiles(job)
         check_positions(job.objective, net)
     if batch_size is not None and batch_size < 1:
         raise ParameterError(f"batch_size is {batch_size!r}; expected a whole number above 0, or None")
     # A caller may be under no_grad or inference_mode; climbing needs gradients.
     with torch.inference_mode(False), torch.enable_grad():
         batches = list(plan_batches(jobs, net, batch_size=batch_size, device=settings.device))
-        with Meter(progress, sum(job.recipe.steps for job in jobs)) as advance:
+        with Meter(progress, sum(job.recipe.total_steps for job in jobs)) as advance:
             outcomes = _run(batches, net, settings, progress=advance)
     return gather(outcomes, net, settings)
 
@@ -55,7 +56,7 @@ def _run(
                     tell = _remembering(progress, told)
                     outcomes.append(run_batch(jobs, net, settings, forward=forward, progress=tell))
                 except RuntimeError as error:
-                    if len(jobs) == 1 or not out_of_memory(error):
+                    if len(jobs) == 1 or is_coupled(jobs[0]) or not out_of_memory(error):
                         raise
                     progress(-sum(told))
                     half = len(jobs) // 2
@@ -96,7 +97,15 @@ def _remembering(progress: Callable[[int], None], told: list[int]) -> Callable[[
 
 
 def _check_channels(recipe: Recipe, net: Network) -> None:
-    made = recipe.parameterization.image_channels
+    made = recipe.view_channels
     if made != net.n_channels:
         kind = recipe.parameterization.kind()
-        raise ParameterError(f"{net.name} takes images of {net.n_channels} channels; {kind} makes {made}")
+        changed = "" if made == recipe.parameterization.image_channels else ", as the recipe's transforms leave it,"
+        raise ParameterError(f"{net.name} takes images of {net.n_channels} channels; {kind}{changed} makes {made}")
+
+
+def _check_tiles(job: Job) -> None:
+    extra = job.recipe.regularizer
+    wanted = job.objective if extra is None else job.objective + extra
+    if job.recipe.tiles is not None and wanted.needs_whole_image:
+        raise ParameterError(f"{wanted} needs the whole image, but the recipe looks at tiles; take tiles=None")

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from phosphene.store.atomic import write_bytes, write_text
+from phosphene.store.movie import open_movie
 from phosphene.store.names import distinct_stems, file_stem
+from phosphene.store.photographs import read_image, read_images
 from phosphene.store.png import encode_png, read_png_document, read_png_pixels, write_png
 from phosphene.store.recipe_files import read_recipe_file, to_toml, write_recipe_file
 from phosphene.store.sheet import contact_sheet
@@ -13,6 +15,9 @@ __all__ = [
     "distinct_stems",
     "encode_png",
     "file_stem",
+    "open_movie",
+    "read_image",
+    "read_images",
     "read_png_document",
     "read_png_pixels",
     "read_recipe_file",

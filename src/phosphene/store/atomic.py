@@ -7,6 +7,7 @@ import errno
 import os
 import secrets
 import stat
+from collections.abc import Generator
 from pathlib import Path
 
 from phosphene.errors import StorageError
@@ -40,6 +41,28 @@ def write_bytes(path: str | os.PathLike[str], data: bytes) -> Path:
 def write_text(path: str | os.PathLike[str], text: str) -> Path:
     """Write ``text`` as UTF-8 with the guarantees of `write_bytes`."""
     return write_bytes(path, text.encode())
+
+
+@contextlib.contextmanager
+def replacing(path: str | os.PathLike[str]) -> Generator[Path, None, None]:
+    """While the block lasts, a file beside ``path``, with its suffix, to be written by somebody else; afterwards it
+    takes the name, or is removed if the block failed.
+
+    Raises `StorageError` where the file or its folder cannot be written.
+    """
+    path = Path(path)
+    temporary = path.with_name(f".phosphene-{secrets.token_hex(8)}{path.suffix}")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        yield temporary
+        temporary.replace(path)
+    except StorageError:
+        raise
+    except OSError as error:
+        raise StorageError(_why_not_written(path, error)) from error
+    finally:
+        with contextlib.suppress(OSError):
+            temporary.unlink(missing_ok=True)
 
 
 def read_bytes(path: str | os.PathLike[str], *, limit: int) -> bytes:

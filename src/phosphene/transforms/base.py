@@ -16,7 +16,7 @@ from phosphene.functional.geometry import Affine
 from phosphene.functional.random import Generators
 
 Fill = Literal["reflect", "wrap", "constant", "random"]
-ViewFunction = Callable[[Float[Tensor, "m c h w"]], Float[Tensor, "m c p q"]]
+ViewFunction = Callable[[Float[Tensor, "m c h w"]], Float[Tensor, "m k p q"]]
 
 
 @dataclass(frozen=True)
@@ -27,11 +27,13 @@ class Draws:
         generators: one stream per image, this transform's own.
         n_steps: steps in the block; the same for every block, so that a longer run begins like a shorter one.
         n_views: views of each image in a step.
+        first_step: number of the block's first step within its stage, from 0; for what changes over the steps.
     """
 
     generators: Generators
     n_steps: int
     n_views: int
+    first_step: int = 0
 
     def uniform(self, low: float = 0.0, high: float = 1.0, k: int | None = None) -> Float[Tensor, "steps n views ..."]:
         """Independent draws from [low, high), ``k`` for each view or one without an axis; float64 on the CPU."""
@@ -83,6 +85,10 @@ class Transform(Component, abc.ABC, base=True):
     def is_identity(self) -> bool:
         """Whether the parameters make this the identity; it is then left out."""
         return False
+
+    def channels(self, channels: int) -> int:
+        """Channels of the view, for an image of so many."""
+        return channels
 
 
 @dataclass(frozen=True)

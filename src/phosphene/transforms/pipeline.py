@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import abc
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import cast
 
@@ -40,6 +40,7 @@ class ViewPlan:
         n_views: views of each image in a step.
         input_size: the network's input size.
         fixed_size: whether the network accepts that size only.
+        purpose: prefix of the names of the random streams, for stages that draw apart.
     """
 
     canvas: tuple[int, int]
@@ -47,14 +48,15 @@ class ViewPlan:
     n_views: int
     input_size: tuple[int, int]
     fixed_size: bool = False
+    purpose: str = ""
 
 
 class Stage(abc.ABC):
     """A part of a chain: redrawn for every block of steps."""
 
     @abc.abstractmethod
-    def draw(self) -> None:
-        """Draw for the next block."""
+    def draw(self, first_step: int) -> None:
+        """Draw for the block of steps that begins with ``first_step``."""
 
     @abc.abstractmethod
     def at(self, step: int) -> ViewFunction:
@@ -73,11 +75,11 @@ class ViewPipeline:
         self.stages: list[Stage] = []
         frame = Frame(*plan.canvas)
         for index, run in enumerate(_runs(_chain(transforms, plan), frame)):
-            draws = Draws(plan.streams.fork(f"transform/{index}"), BLOCK, plan.n_views)
+            draws = Draws(plan.streams.fork(f"{plan.purpose}transform/{index}"), BLOCK, plan.n_views)
             if isinstance(run, Transform):
                 self.stages.append(_retouching(run, draws))
             else:
-                stage = Resampling(run, frame, draws)
+                stage = (Rolling if all(map(_is_roll, run)) else Resampling)(run, frame, draws)
                 frame = Frame(stage.target.height, stage.target.width)
                 self.stages.append(stage)
         self.size = frame.height, frame.width
@@ -88,10 +90,10 @@ class ViewPipeline:
         """The function of ``step``, counted from 0; steps are asked for in order."""
         if step % BLOCK == 0:
             for stage in self.stages:
-                stage.draw()
+                stage.draw(step)
         functions = [stage.at(step % BLOCK) for stage in self.stages]
 
-        def view(image: Float[Tensor, "n c h w"]) -> Float[Tensor, "m c p q"]:
+        def view(image: Float[Tensor, "n c h w"]) -> Float[Tensor, "m k p q"]:
             views = image.repeat_interleave(self.copies, 0) if self.copies > 1 else image
             for function in functions:
                 views = function(views)
@@ -119,8 +121,8 @@ class Resampling(Stage):
             matrix = matrix @ step
         return matrix, frame
 
-    def draw(self) -> None:
-        matrix, target = self._compose(self.draws)
+    def draw(self, first_step: int) -> None:
+        matrix, target = self._compose(replace(self.draws, first_step=first_step))
         size = target.height, target.width
         theta = normalized(matrix, (self.source.height, self.source.width), size)
         self.theta = theta.flatten(1, 2).to(self.device, torch.float32)
@@ -150,6 +152,28 @@ class Resampling(Stage):
         return self._look(image, theta, "zeros") + (1 - inside) * self.grey[step].to(image.dtype)
 
 
+class Rolling(Resampling):
+    """A run of rolls: shifts by whole pixels around the edges, exactly and without resampling."""
+
+    def __init__(self, transforms: Sequence[Geometric], source: Frame, draws: Draws) -> None:
+        super().__init__(transforms, source, draws)
+        self.shifts: list[list[tuple[int, int]]] = []
+
+    def draw(self, first_step: int) -> None:
+        matrix, _ = self._compose(replace(self.draws, first_step=first_step))
+        # The map says which point a view shows; the picture moves the other way.
+        self.shifts = (-matrix[..., :2, 2]).round().long().flatten(1, 2).tolist()
+
+    def at(self, step: int) -> ViewFunction:
+        shifts = self.shifts[step]
+
+        def roll(image: Float[Tensor, "n c h w"]) -> Float[Tensor, "m c h w"]:
+            rows = image.repeat_interleave(len(shifts) // len(image), 0)
+            return torch.stack([row.roll((y, x), (1, 2)) for row, (x, y) in zip(rows, shifts, strict=True)])
+
+        return roll
+
+
 class Retouching(Stage):
     """A photometric transform."""
 
@@ -157,8 +181,10 @@ class Retouching(Stage):
         self.transform, self.draws = transform, draws
         self.functions: Callable[[int], ViewFunction] | None = None
 
-    def draw(self) -> None:
-        self.functions = self.transform.sample(self.draws, self.draws.generators.device[0].device)
+    def draw(self, first_step: int) -> None:
+        self.functions = self.transform.sample(
+            replace(self.draws, first_step=first_step), self.draws.generators.device[0].device
+        )
 
     def at(self, step: int) -> ViewFunction:
         if self.functions is None:
@@ -172,7 +198,7 @@ class Calling(Stage):
     def __init__(self, function: ViewFunction) -> None:
         self.function = function
 
-    def draw(self) -> None:
+    def draw(self, first_step: int) -> None:
         """A caller's function brings its own randomness."""
 
     def at(self, step: int) -> ViewFunction:

@@ -4,7 +4,19 @@ from __future__ import annotations
 
 import pytest
 import torch
-from members import OPTIMIZERS, RANDOM_TRANSFORMS, TRANSFORMS, UNITS, first_channel, name_of
+from members import (
+    OPTIMIZERS,
+    RANDOM_TRANSFORMS,
+    TRANSFORMS,
+    UNITS,
+    canvas_channels,
+    canvas_for,
+    first_channel,
+    latents,
+    name_of,
+    parameterizations,
+    transforms_for,
+)
 from networks import SIZE, conv_net, quick, random_images, stream_names
 
 import phosphene as ph
@@ -22,7 +34,7 @@ def alike(a: torch.Tensor, b: torch.Tensor) -> None:
 @pytest.mark.parametrize("transform", TRANSFORMS, ids=name_of)
 @pytest.mark.parametrize(("channels", "views"), [(3, 1), (1, 3), (5, 2)])
 def test_the_views_of_an_image_are_the_same_alone_and_in_a_batch(transform, channels, views):
-    images = random_images(3, channels, SIZE)
+    images = random_images(3, canvas_channels(transform, channels), SIZE)
     names = ["a", "b", "c"]
     together = ViewPipeline([transform], ViewPlan(SIZE, stream_names(names), views, SIZE)).look(0)(images)
     for i, name in enumerate(names):
@@ -32,7 +44,7 @@ def test_the_views_of_an_image_are_the_same_alone_and_in_a_batch(transform, chan
 
 @pytest.mark.parametrize("transform", RANDOM_TRANSFORMS, ids=name_of)
 def test_every_image_and_every_view_has_a_draw_of_its_own(transform):
-    image = random_images(1, 3, SIZE).expand(3, -1, -1, -1)
+    image = random_images(1, canvas_channels(transform, 3), SIZE).expand(3, -1, -1, -1)
     made = ViewPipeline([transform], ViewPlan(SIZE, stream_names(["a", "b", "c"]), 4, SIZE))
     views = torch.cat([made.look(step)(image) for step in range(5)])
     distinct = len({v.numpy().tobytes() for v in views})
@@ -52,6 +64,7 @@ def test_a_render_through_a_transform_is_the_same_alone_and_in_a_batch(transform
     net = conv_net()
     units = [ph.Channel("conv2", 0), ph.Channel("conv2", 4), ph.Neuron("conv2", 1)]
     options = {"transforms": (transform, t.ToInput()), "views": 2, "steps": 2, **DOUBLE}
+    options["parameterization"] = canvas_for(transform, *SIZE)
     together = quick(net, units, **options)
     for i in (0, 2):
         alone = quick(net, units[i], **options)
@@ -152,14 +165,40 @@ def test_a_stream_depends_on_seed_and_on_every_name():
     assert all(0 <= s < 2**63 for s in seeds)
 
 
-@pytest.mark.parametrize("kind", [ph.Pixels, ph.Fourier])
-def test_the_start_of_an_image_is_its_own_and_the_same_alone(kind):
+@pytest.mark.parametrize("parameterization", [*parameterizations(7, 6), *latents(7, 6)], ids=name_of)
+def test_the_start_of_an_image_is_its_own_and_the_same_alone(parameterization):
     def start(names):
-        return kind(7, 6).build(
+        made = parameterization.build(
             len(names), stream_names(names).fork("start"), device=torch.device("cpu"), dtype=torch.float64
-        )()
+        )
+        found = {name: value for name, value in made.named_parameters() if name not in made.shared}
+        return found if parameterization.couples else {**found, "image": made()}
 
-    together = start(["a", "b", "a"])
-    torch.testing.assert_close(together[1:2], start(["b"]), rtol=0, atol=1e-14)
-    assert not torch.equal(together[0], together[2])
-    assert not torch.equal(together[0], together[1])
+    # What images share is the exception, and is declared.
+    together, alone = start(["a", "b", "a"]), start(["b"])
+    assert set(together) <= set(alone)
+    for name, values in together.items():
+        torch.testing.assert_close(values[1:2], alone[name], rtol=0, atol=1e-14)
+    assert any(not torch.equal(values[0], values[2]) for values in together.values())
+    assert any(not torch.equal(values[0], values[1]) for values in together.values())
+
+
+@pytest.mark.parametrize(
+    "parameterization", [p for p in (*parameterizations(*SIZE), *latents(*SIZE)) if not p.couples], ids=name_of
+)
+def test_a_render_of_any_parameterization_is_the_same_alone_and_in_a_batch(parameterization):
+    net = conv_net()
+    units = [ph.Channel("conv2", i) for i in (3, 0, 5)]
+    options = {"parameterization": parameterization, "transforms": transforms_for(parameterization), **DOUBLE}
+    together, alone = quick(net, units, **options), quick(net, units[2], **options)
+    alike(together.images[2], alone.images[0])
+
+
+@pytest.mark.parametrize("parameterization", [p for p in parameterizations(*SIZE) if p.couples], ids=name_of)
+def test_images_that_share_parameters_stay_in_one_batch_however_small_the_batches(parameterization):
+    net = conv_net()
+    units = [ph.Channel("conv2", i) for i in (3, 0, 5)]
+    options = {"parameterization": parameterization, "transforms": transforms_for(parameterization), **DOUBLE}
+    together = quick(net, units, **options)
+    alike(together.images, quick(net, units, batch_size=1, **options).images)
+    assert (together.images[2] - quick(net, units[2], **options).images[0]).abs().max() > 1e-4

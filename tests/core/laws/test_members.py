@@ -20,7 +20,7 @@ def test_every_transform_is_in_the_list() -> None:
 
 
 def test_every_transform_that_can_be_the_identity_is_in_that_list() -> None:
-    assert kinds(members.TRANSFORMS) - kinds(members.IDENTITIES) == {transforms.Custom}
+    assert kinds(members.TRANSFORMS) - kinds(members.IDENTITIES) == {transforms.Custom, transforms.CollapseAlpha}
 
 
 def test_every_optimizer_is_in_the_list() -> None:
@@ -32,11 +32,13 @@ def test_every_schedule_is_in_the_list() -> None:
 
 
 def test_every_regularizer_is_in_the_list() -> None:
-    assert members.concrete(regularizers, Regularizer) == kinds(members.REGULARIZERS)
+    assert members.concrete(regularizers, Regularizer) == kinds((*members.REGULARIZERS, *members.ALPHA_REGULARIZERS))
 
 
 def test_every_parameterization_is_in_the_list() -> None:
-    assert members.concrete(parameterizations, parameterizations.Parameterization) == kinds(members.parameterizations())
+    assert members.concrete(parameterizations, parameterizations.Parameterization) == kinds(
+        (*members.parameterizations(), *members.latents())
+    )
 
 
 def test_every_unit_is_in_the_list() -> None:
@@ -50,9 +52,14 @@ def test_every_unit_is_in_the_list() -> None:
 
 
 def test_every_objective_is_in_the_list() -> None:
-    assert members.concrete(objectives, Objective) <= kinds(members.OBJECTIVES)
+    listed = (*members.OBJECTIVES, *members.COUPLED, *members.SEEING)
+    assert members.concrete(objectives, Objective) <= kinds(listed)
 
 
 def test_every_recipe_is_in_the_list() -> None:
-    named = {name.rstrip("_") for name in ph.recipes.__all__} - {"Recipe", "default_recipe", "get", "names"}
-    assert named == set(members.RECIPES)
+    makers = {method.make for method in ph.recipes.methods()}
+    public = {getattr(ph.recipes, name) for name in ph.recipes.__all__ if callable(getattr(ph.recipes, name))}
+    returning = {maker for maker in public if getattr(maker, "__annotations__", {}).get("return") == "Recipe"}
+    others = {ph.recipes.default_recipe, ph.recipes.get, ph.recipes.transparent}
+    assert returning - others <= makers
+    assert tuple(m.name for m in ph.recipes.methods() if m.start == "noise") == members.RECIPES

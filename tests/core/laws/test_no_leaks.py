@@ -7,7 +7,17 @@ from contextlib import nullcontext, suppress
 import numpy as np
 import pytest
 import torch
-from members import OPTIMIZERS, RECIPES, TRANSFORMS, UNITS, name_of
+from members import (
+    OPTIMIZERS,
+    RECIPES,
+    TRANSFORMS,
+    UNITS,
+    canvas_for,
+    latents,
+    name_of,
+    parameterizations,
+    transforms_for,
+)
 from networks import SIZE, conv_net, dead_net, quick, random_images
 from torch import nn
 
@@ -73,7 +83,14 @@ def test_nothing_leaks_after_a_render_with_any_optimizer(net, optimizer):
 
 @pytest.mark.parametrize("transform", TRANSFORMS, ids=name_of)
 def test_nothing_leaks_after_a_render_with_any_transform(net, transform):
-    unchanged(net, lambda: quick(net, ph.Channel("conv2", 0), transforms=[transform, t.ToInput()], views=2, steps=2))
+    options = {"transforms": [transform, t.ToInput()], "parameterization": canvas_for(transform, *SIZE)}
+    unchanged(net, lambda: quick(net, ph.Channel("conv2", 0), views=2, steps=2, **options))
+
+
+@pytest.mark.parametrize("parameterization", [*parameterizations(*SIZE), *latents(*SIZE)], ids=name_of)
+def test_nothing_leaks_after_a_render_of_any_parameterization(net, parameterization):
+    options = {"transforms": transforms_for(parameterization), "parameterization": parameterization}
+    unchanged(net, lambda: quick(net, ph.Channel("conv2", 0), steps=2, **options))
 
 
 @pytest.mark.parametrize("name", RECIPES)

@@ -6,7 +6,17 @@ import platform
 
 import pytest
 import torch
-from members import OBJECTIVES, OPTIMIZERS, RECIPES, TRANSFORMS, name_of, parameterizations
+from members import (
+    OBJECTIVES,
+    OPTIMIZERS,
+    RECIPES,
+    TRANSFORMS,
+    canvas_for,
+    latents,
+    name_of,
+    parameterizations,
+    transforms_for,
+)
 from networks import SIZE, conv_net, quick
 
 import phosphene as ph
@@ -29,7 +39,7 @@ def same_bits(**options):
 
 @pytest.mark.parametrize("transform", TRANSFORMS, ids=name_of)
 def test_the_same_transform_gives_the_same_bits(transform):
-    same_bits(transforms=(transform, ph.transforms.ToInput()), views=2)
+    same_bits(transforms=(transform, ph.transforms.ToInput()), views=2, parameterization=canvas_for(transform, *SIZE))
 
 
 @pytest.mark.parametrize("optimizer", OPTIMIZERS, ids=name_of)
@@ -37,9 +47,9 @@ def test_the_same_optimizer_gives_the_same_bits(optimizer):
     same_bits(optimizer=optimizer)
 
 
-@pytest.mark.parametrize("parameterization", parameterizations(), ids=lambda p: f"{p.kind()}-{p.range}")
+@pytest.mark.parametrize("parameterization", [*parameterizations(), *latents()], ids=name_of)
 def test_the_same_parameterization_gives_the_same_bits(parameterization):
-    same_bits(parameterization=parameterization)
+    same_bits(parameterization=parameterization, transforms=transforms_for(parameterization))
 
 
 @pytest.mark.parametrize("objective", OBJECTIVES, ids=name_of)
@@ -49,7 +59,8 @@ def test_the_same_objective_gives_the_same_bits(objective):
 
 @pytest.mark.parametrize("name", RECIPES)
 def test_the_same_recipe_gives_the_same_bits(name):
-    same_bits(recipe=ph.recipes.get(name, 24, 22), parameterization=ph.Fourier(24, 22), transforms=None, views=None)
+    recipe = ph.recipes.get(name, 24, 22)
+    same_bits(recipe=recipe, parameterization=recipe.parameterization, transforms=None, views=None)
 
 
 def test_the_recipe_in_a_document_names_the_versions():

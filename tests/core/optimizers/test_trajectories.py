@@ -51,6 +51,8 @@ ORACLES = [
     (o.nesterov(0.02, 0.7), lambda p: torch.optim.SGD(p, lr=0.02, momentum=0.7, nesterov=True)),
     (o.Adam(), lambda p: torch.optim.Adam(p, lr=0.05)),
     (o.Adam(lr=0.2, beta1=0.5, beta2=0.9, eps=1e-3), lambda p: torch.optim.Adam(p, lr=0.2, betas=(0.5, 0.9), eps=1e-3)),
+    (o.Adam(lr=0.1, weight_decay=0.2), lambda p: torch.optim.Adam(p, lr=0.1, weight_decay=0.2)),
+    (o.NAdam(weight_decay=0.2), lambda p: torch.optim.NAdam(p, lr=0.05, weight_decay=0.2)),
     (o.AdamW(lr=0.1, weight_decay=0.2), lambda p: torch.optim.AdamW(p, lr=0.1, weight_decay=0.2)),
     (o.NAdam(lr=0.1), lambda p: torch.optim.NAdam(p, lr=0.1)),
     (o.AdaGrad(lr=0.3), lambda p: torch.optim.Adagrad(p, lr=0.3)),

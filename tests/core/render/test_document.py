@@ -114,7 +114,7 @@ VALUES = st.recursive(
     | st.sampled_from(["Pixels", "Sum", "Custom", "a:b", 10**400]),
     lambda inner: (
         st.lists(inner, max_size=3)
-        | st.dictionaries(st.sampled_from(["kind", "shape", "float32", "terms", "layer"]), inner, max_size=3)
+        | st.dictionaries(st.sampled_from(["kind", "shape", "float32", "uint8", "terms", "layer"]), inner, max_size=3)
     ),
     max_leaves=6,
 )
@@ -200,7 +200,7 @@ def test_many_arrays_of_zeros_are_refused_before_they_are_inflated(monkeypatch):
     inflated = []
     monkeypatch.setattr("phosphene._types._inflate", lambda *a: inflated.append(a))
     one = bomb(2**20)
-    assert len(one["float32"]) < 2**13
+    assert len(one["uint8"]) < 2**13
     many = [{"kind": "Direction", "layer": "conv2", "vector": {**one, "shape": [2**24]}}] * 9
     with pytest.raises(RecipeError, match="^document: its arrays hold"):
         read_document(changed(["objectives"], many))

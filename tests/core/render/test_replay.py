@@ -8,7 +8,7 @@ import sys
 
 import pytest
 import torch
-from members import OPTIMIZERS, RECIPES, TRANSFORMS, UNITS, first_channel, name_of
+from members import OPTIMIZERS, RECIPES, TRANSFORMS, UNITS, canvas_for, first_channel, name_of
 from networks import CPU, SIZE, conv_module, conv_net, quick, seeded, wrapped
 
 import phosphene as ph
@@ -60,7 +60,11 @@ def test_pictures_of_every_optimizer_replay_bit_for_bit(optimizer, tmp_path):
 @pytest.mark.parametrize("transform", [t for t in TRANSFORMS if t.kind() != "Custom"], ids=name_of)
 def test_pictures_through_every_transform_replay_bit_for_bit(transform, tmp_path):
     net = conv_net()
-    result = quick(net, ph.Channel("conv2", 0), transforms=[transform, ph.transforms.ToInput()])
+    options = {
+        "transforms": [transform, ph.transforms.ToInput()],
+        "parameterization": canvas_for(transform, *net.input_size),
+    }
+    result = quick(net, ph.Channel("conv2", 0), **options)
     assert_identical(result, replayed(result, tmp_path, net))
 
 

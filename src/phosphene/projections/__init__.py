@@ -1,0 +1,18 @@
+"""Projections: what is done to the image after a step."""
+
+from phosphene.projections.base import Projection
+from phosphene.projections.smoothing import Blur, BoxBlur, SmoothFrequencies
+from phosphene.projections.values import CapNorm, Clip, ClipSmallNorm, FixContrast, FixNorm, Quantize
+
+__all__ = [
+    "Blur",
+    "BoxBlur",
+    "CapNorm",
+    "Clip",
+    "ClipSmallNorm",
+    "FixContrast",
+    "FixNorm",
+    "Projection",
+    "Quantize",
+    "SmoothFrequencies",
+]

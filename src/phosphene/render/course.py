@@ -1,0 +1,145 @@
+"""The stages of a run: what changes from one to the next, and what is carried over."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from phosphene.functional.random import Streams
+from phosphene.models.network import Network
+from phosphene.objectives import Scorer
+from phosphene.parameterizations import Canvas
+from phosphene.render.guard import Guard, Start, revive
+from phosphene.render.problem import Forward, Look, Problem, Slope, direct
+from phosphene.render.recipe import Recipe
+from phosphene.render.slopes import ThroughImage, Tiled, WholeImage
+from phosphene.transforms import ViewPipeline, ViewPlan
+
+
+@dataclass(frozen=True)
+class Stage:
+    """A part of a run in which nothing changes but the parameters.
+
+    Attributes:
+        guard: takes its steps.
+        views: its transforms, made ready.
+        steps: how many steps it has.
+    """
+
+    guard: Guard
+    views: ViewPipeline
+    steps: int
+
+    def looks(self) -> Iterator[Look]:
+        """The look of each step."""
+        return (Look(self.views.look(step), step) for step in range(self.steps))
+
+
+@dataclass(frozen=True)
+class Setting:
+    """What a course is run with.
+
+    Attributes:
+        net: the network.
+        forward: the pass that gives what the scorer reads.
+        scorer: what the images climb.
+        streams: the images' random streams.
+        dtype: what images and parameters are computed in.
+    """
+
+    net: Network
+    forward: Forward
+    scorer: Scorer
+    streams: Streams
+    dtype: torch.dtype
+
+
+class Course:
+    """The stages of one batch, made one after the other as the loop asks for them.
+
+    Attributes:
+        n_images: number of images.
+        starts: how each image started.
+        slope: how the gradient is computed.
+    """
+
+    def __init__(self, recipe: Recipe, setting: Setting) -> None:
+        self.recipe, self.setting = recipe, setting
+        self.n_images = len(setting.streams.keys)
+        self.slope = _slope(recipe, setting.streams)
+        self.starts = [Start(0, False)] * self.n_images
+        self.canvas = recipe.parameterization.build(
+            self.n_images, setting.streams.fork("start"), device=setting.streams.device, dtype=setting.dtype
+        )
+        self.guard: Guard | None = None
+
+    def __iter__(self) -> Iterator[Stage]:
+        enter = None if self.recipe.stages is None else self.recipe.stages.begin(self.image())
+        for number, steps in enumerate(self.recipe.stage_steps):
+            canvas = self.canvas
+            if enter is not None:
+                canvas = self._canvas_of(enter(number, self.image()), number)
+            yield self._stage(canvas, number, steps)
+
+    def _canvas_of(self, image: Tensor, number: int) -> Canvas:
+        """A canvas that shows ``image``, at its size."""
+        noise, streams = self.setting.streams.fork(f"start/{number}"), self.setting.streams
+        sized = self.recipe.parameterization.sized(image.shape[2], image.shape[3])
+        canvas = sized.build(self.n_images, noise, device=streams.device, dtype=self.setting.dtype)
+        canvas.assign(image)
+        return canvas
+
+    def _stage(self, canvas: Canvas, number: int, steps: int) -> Stage:
+        recipe, setting = self.recipe, self.setting
+        problem = Problem(canvas, setting.forward, setting.scorer, slope=self.slope, overrides=recipe.overrides)
+        plan = self.plan(recipe.sizes[number], number)
+        if number == 0 and steps:
+            look = Look(ViewPipeline(recipe.transforms, plan).look(0), 0)
+            self.starts = revive(problem, look, setting.streams.fork("start/again"))
+        guard = Guard(problem, recipe.optimizer.start(problem.parameters), recipe.projections, before=self.guard)
+        self.canvas, self.guard = canvas, guard
+        return Stage(guard, ViewPipeline(recipe.transforms, plan), steps)
+
+    def plan(self, size: tuple[int, int], number: int) -> ViewPlan:
+        """What the transforms of a stage need to know; later stages have draws of their own."""
+        tiles = self.recipe.tiles
+        canvas = size if tiles is None else (min(size[0], tiles.height), min(size[1], tiles.width))
+        return ViewPlan(
+            canvas=canvas,
+            streams=self.setting.streams,
+            n_views=self.recipe.views,
+            input_size=self.setting.net.input_size,
+            fixed_size=not self.setting.net.any_size,
+            purpose=f"stage/{number}/" if number else "",
+        )
+
+    @torch.no_grad()
+    def image(self) -> Tensor:
+        """The images as they are now (n, c, h, w)."""
+        return self.canvas().detach()
+
+    @property
+    def is_begun(self) -> bool:
+        """Whether the first stage has been made."""
+        return self.guard is not None
+
+    def undo(self, step: int) -> None:
+        """Take back whatever was begun after ``step``."""
+        if self.guard is not None:
+            self.guard.undo(step)
+
+    @property
+    def stopped_at(self) -> list[int]:
+        """The step at which each image stopped, 0 for those that did not."""
+        return [0] * self.n_images if self.guard is None else self.guard.stopped_at.tolist()
+
+
+def _slope(recipe: Recipe, streams: Streams) -> Slope:
+    accumulates = recipe.transparency == "gradients"
+    if recipe.tiles is None and not recipe.conditioners and not accumulates:
+        return direct
+    in_image = WholeImage() if recipe.tiles is None else Tiled(recipe.tiles, streams.fork("tiles"))
+    return ThroughImage(in_image, recipe.conditioners, accumulates=accumulates)
