@@ -21,12 +21,25 @@ from typing import TYPE_CHECKING, Any
 from phosphene._version import __version__
 
 if TYPE_CHECKING:
-    from phosphene import errors, functional, objectives, optimizers, recipes, regularizers, transforms
-    from phosphene.models import Network, capture, layers, load, wrap
+    from phosphene import (
+        conditioners,
+        errors,
+        functional,
+        objectives,
+        optimizers,
+        parameterizations,
+        projections,
+        recipes,
+        regularizers,
+        stages,
+        transforms,
+    )
+    from phosphene.models import Network, capture, layers, load, overrides, wrap
     from phosphene.parameterizations import Fourier, Pixels
     from phosphene.recipes import Recipe
+    from phosphene.recipes.spectrum_fit import fit_spectrum
     from phosphene.regularizers import L1, L2, BlurPenalty, TotalVariation
-    from phosphene.render import Replay, Result, render, replay
+    from phosphene.render import Frames, Replay, Result, render, replay
     from phosphene.units import Channel, Direction, Layer, Logit, LogProbability, Neuron, Probability, Unit
 
 _HOMES = MappingProxyType(
@@ -34,15 +47,37 @@ _HOMES = MappingProxyType(
         **dict.fromkeys(("Network", "capture", "layers", "load", "wrap"), "phosphene.models"),
         **dict.fromkeys(("Fourier", "Pixels"), "phosphene.parameterizations"),
         **dict.fromkeys(("Recipe",), "phosphene.recipes"),
+        **dict.fromkeys(("fit_spectrum",), "phosphene.recipes.spectrum_fit"),
         **dict.fromkeys(("BlurPenalty", "L1", "L2", "TotalVariation"), "phosphene.regularizers"),
-        **dict.fromkeys(("Replay", "Result", "render", "replay"), "phosphene.render"),
+        **dict.fromkeys(("Frames", "Replay", "Result", "render", "replay"), "phosphene.render"),
         **dict.fromkeys(
             ("Channel", "Direction", "Layer", "LogProbability", "Logit", "Neuron", "Probability", "Unit"),
             "phosphene.units",
         ),
     }
 )
-_ROOMS = frozenset({"errors", "functional", "objectives", "optimizers", "recipes", "regularizers", "transforms"})
+#: Rooms, and where they are.
+_ROOMS = MappingProxyType(
+    {
+        **{
+            name: f"phosphene.{name}"
+            for name in (
+                "conditioners",
+                "errors",
+                "functional",
+                "objectives",
+                "optimizers",
+                "parameterizations",
+                "projections",
+                "recipes",
+                "regularizers",
+                "stages",
+                "transforms",
+            )
+        },
+        "overrides": "phosphene.models.overrides",
+    }
+)
 
 __all__ = [
     "L1",
@@ -51,6 +86,7 @@ __all__ = [
     "Channel",
     "Direction",
     "Fourier",
+    "Frames",
     "Layer",
     "LogProbability",
     "Logit",
@@ -65,16 +101,22 @@ __all__ = [
     "Unit",
     "__version__",
     "capture",
+    "conditioners",
     "errors",
+    "fit_spectrum",
     "functional",
     "layers",
     "load",
     "objectives",
     "optimizers",
+    "overrides",
+    "parameterizations",
+    "projections",
     "recipes",
     "regularizers",
     "render",
     "replay",
+    "stages",
     "transforms",
     "wrap",
 ]
@@ -82,7 +124,7 @@ __all__ = [
 
 def __getattr__(name: str) -> Any:
     if name in _ROOMS:
-        return importlib.import_module(f"phosphene.{name}")
+        return importlib.import_module(_ROOMS[name])
     if name not in _HOMES:
         raise AttributeError(f"module 'phosphene' has no attribute {name!r}")
     return getattr(importlib.import_module(_HOMES[name]), name)

@@ -13,7 +13,8 @@ def test_the_named_recipes_are_listed(run) -> None:
     assert plain.stdout == listed.stdout
     assert all(name in plain.stdout for name in ph.recipes.names())
     records = json.loads(run("recipes", "list", "--json").stdout)
-    assert {record["name"] for record in records} == set(ph.recipes.names())
+    assert [record["name"] for record in records] == [method.name for method in ph.recipes.methods()]
+    assert all(record["source"] and record["summary"] and 1980 < record["year"] < 2100 for record in records)
 
 
 def test_a_shown_recipe_is_the_recipe(run) -> None:

@@ -10,6 +10,7 @@ from typer.core import TyperGroup
 
 from phosphene.cli import console
 from phosphene.cli.demo import demo
+from phosphene.cli.dream import dream
 from phosphene.cli.layers import layers
 from phosphene.cli.recipes import recipes
 from phosphene.cli.render import render
@@ -43,7 +44,7 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-for command in (layers, render, replay, demo):
+for command in (layers, render, dream, replay, demo):
     app.command()(command)
 app.add_typer(recipes, name="recipes")
 

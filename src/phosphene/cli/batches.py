@@ -105,7 +105,7 @@ def render_jobs(net: Network, jobs: Sequence[Job], how: How) -> Iterator[Rendere
     Raises `KeyboardInterrupt` after saving what an interrupted group had reached, and whatever `phosphene.render` and
     saving raise.
     """
-    n_steps = sum(how.recipe_for(job.named.unit, net).steps for job in jobs)
+    n_steps = sum(how.recipe_for(job.named.unit, net).total_steps for job in jobs)
     with console.progress("Rendering", total=n_steps) as advance:
         for group in groups(jobs, how.group):
             result = _render(net, group, how, advance=advance)

@@ -15,11 +15,14 @@ def find_recipe(text: str, net: Network | None = None) -> Recipe:
     """The recipe called ``text``, or the one in the file ``text`` when that ends in .toml or .json.
 
     A file is data: functions that it names are never imported. A named recipe makes images of the size and channels
-    that ``net`` takes.
+    that ``net`` takes, unless the method grows them from a size of its own.
     """
     import phosphene as ph
     from phosphene import store
 
     if Path(text).suffix.lower() in _SUFFIXES:
         return ph.Recipe.from_json(store.read_recipe_file(text))
-    return ph.recipes.get(text) if net is None else ph.recipes.get(text, *net.input_size, net.n_channels)
+    if net is None:
+        return ph.recipes.get(text)
+    size = net.input_size if ph.recipes.find(text).canvas == "input" else (None, None)
+    return ph.recipes.get(text, *size, net.n_channels)

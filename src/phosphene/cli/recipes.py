@@ -25,17 +25,27 @@ def default(context: typer.Context) -> None:
 
 @recipes.command("list")
 def list_recipes(json: JsonOption = False) -> None:
-    """List the named recipes."""
+    """List the methods: name, year, source, and what each starts from."""
     import phosphene as ph
 
-    found = [(name, ph.recipes.get(name)) for name in ph.recipes.names()]
     if json:
-        console.print_json([{"name": name, "digest": recipe.digest, "steps": recipe.steps} for name, recipe in found])
+        keys = ("name", "year", "source", "start", "summary")
+        console.print_json([{key: getattr(method, key) for key in keys} for method in ph.recipes.methods()])
         return
-    table = console.table("recipe", "steps", "digest", right=("steps",))
-    for name, recipe in found:
-        table.add_row(name, str(recipe.steps), recipe.digest[:12])
+    table = console.table("recipe", "year", "starts from", "source", right=("year",))
+    for method in ph.recipes.methods():
+        table.add_row(method.name, str(method.year), method.start, method.source)
     console.out().print(table)
+
+
+@recipes.command("cite")
+def cite_recipe(
+    name: Annotated[str, typer.Argument(metavar="NAME", help="A recipe's name, or a .toml or .json file.")],
+) -> None:
+    """Print BibTeX entries of what a recipe follows."""
+    from phosphene.cli.recipe_text import find_recipe
+
+    console.out().print(find_recipe(name).citation(), markup=False, highlight=False)
 
 
 @recipes.command("show")

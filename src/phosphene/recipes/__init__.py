@@ -1,52 +1,101 @@
-"""Recipes: methods by name. Each is a function of the image's size and channels that gives a
-:class:`phosphene.render.Recipe`.
+"""Recipes: the methods of the literature by name, with their authors' defaults. A method is a value
+(:class:`phosphene.render.Recipe`) that runs through the one engine; any part of it can be replaced.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Final
-
-from phosphene.errors import RecipeError, nearest
+from phosphene.recipes.accentuation import accentuate, accentuation
+from phosphene.recipes.company import diversity, joint, negative_and_positive, random_directions
+from phosphene.recipes.deepdream import deepdream, dream, guided_by
+from phosphene.recipes.deepdream_tensorflow import tf_deepdream, tf_lapnorm, tf_multiscale, tf_naive
+from phosphene.recipes.distill import distill, preconditioned, unregularized
+from phosphene.recipes.feature_maps import FeatureMaps, activations_and_reconstructions, most_activated
+from phosphene.recipes.forty_lines import forty_lines
+from phosphene.recipes.grids import frequency_sheets, learning_rate_sheet, robustness_sheets
+from phosphene.recipes.interpolation import interpolation
+from phosphene.recipes.inversion import caricature, feature_inversion
 from phosphene.recipes.lucid import lucid
+from phosphene.recipes.lucid_more import alpha, cppn, grayscale, laplacian_pyramid, lucid_redirected, transparent
+from phosphene.recipes.maco import maco
+from phosphene.recipes.matlab import deep_dream_image, deep_dream_image_recipe
+from phosphene.recipes.method import Method
 from phosphene.recipes.naive import naive
+from phosphene.recipes.parameter_sheets import parameter_sheet
+from phosphene.recipes.preconditioning import preconditioning_sheet
+from phosphene.recipes.registry import find, get, methods, names
+from phosphene.recipes.regularization import bilateral, penalized, preconditioned_robust, robust
+from phosphene.recipes.sheets import Sheet
+from phosphene.recipes.style import style_transfer, texture
+from phosphene.recipes.zoo import class_specific_image, layer_visualization, regularized_class_image, zoo_deep_dream
+from phosphene.recipes.zoo_inversion import inverted_representation, inverted_representation_recipe
+from phosphene.recipes.zooming import Zoom, save_zoom, zoom_frames
 from phosphene.render import Recipe, default_recipe
 from phosphene.render import channel_recipe as channel
 from phosphene.render import class_recipe as class_
 
-_BY_NAME: Final[dict[str, Callable[[int, int, int], Recipe]]] = {
-    "channel": channel,
-    "class": class_,
-    "lucid": lucid,
-    "naive": naive,
-}
-
-__all__ = ["Recipe", "channel", "class_", "default_recipe", "get", "lucid", "naive", "names"]
-
-
-def names() -> tuple[str, ...]:
-    """Names of all recipes.
-
-    >>> names()
-    ('channel', 'class', 'lucid', 'naive')
-    """
-    return tuple(_BY_NAME)
-
-
-def get(name: str, height: int = 224, width: int = 224, channels: int = 3) -> Recipe:
-    """The recipe of that name.
-
-    Args:
-        name: one of :func:`names`.
-        height: image rows, in pixels.
-        width: image columns, in pixels.
-        channels: colour channels.
-
-    Raises:
-        RecipeError: no recipe has that name; the nearest are named.
-    """
-    if name not in _BY_NAME:
-        raise RecipeError(
-            f"there is no recipe {name!r}; {nearest(name, _BY_NAME) or 'there are ' + ', '.join(_BY_NAME)}"
-        )
-    return _BY_NAME[name](height, width, channels)
+__all__ = [
+    "FeatureMaps",
+    "Method",
+    "Recipe",
+    "Sheet",
+    "Zoom",
+    "accentuate",
+    "accentuation",
+    "activations_and_reconstructions",
+    "alpha",
+    "bilateral",
+    "caricature",
+    "channel",
+    "class_",
+    "class_specific_image",
+    "cppn",
+    "deep_dream_image",
+    "deep_dream_image_recipe",
+    "deepdream",
+    "default_recipe",
+    "distill",
+    "diversity",
+    "dream",
+    "feature_inversion",
+    "find",
+    "forty_lines",
+    "frequency_sheets",
+    "get",
+    "grayscale",
+    "guided_by",
+    "interpolation",
+    "inverted_representation",
+    "inverted_representation_recipe",
+    "joint",
+    "laplacian_pyramid",
+    "layer_visualization",
+    "learning_rate_sheet",
+    "lucid",
+    "lucid_redirected",
+    "maco",
+    "methods",
+    "most_activated",
+    "naive",
+    "names",
+    "negative_and_positive",
+    "parameter_sheet",
+    "penalized",
+    "preconditioned",
+    "preconditioned_robust",
+    "preconditioning_sheet",
+    "random_directions",
+    "regularized_class_image",
+    "robust",
+    "robustness_sheets",
+    "save_zoom",
+    "style_transfer",
+    "texture",
+    "tf_deepdream",
+    "tf_lapnorm",
+    "tf_multiscale",
+    "tf_naive",
+    "transparent",
+    "unregularized",
+    "zoo_deep_dream",
+    "zoom_frames",
+]

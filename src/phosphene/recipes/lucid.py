@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from phosphene.optimizers import Adam
 from phosphene.parameterizations import Fourier
+from phosphene.recipes.method import Method
 from phosphene.render import Recipe
 from phosphene.transforms import lucid as lucid_transforms
 
@@ -22,8 +23,12 @@ def lucid(height: int = 128, width: int = 128, channels: int = 3) -> Recipe:
     """
     return Recipe(
         name="lucid",
+        follows=("olah2017feature",),
         parameterization=Fourier(height, width, channels=channels),
         transforms=lucid_transforms(),
         optimizer=Adam(lr=0.05),
         steps=512,
     )
+
+
+METHODS = (Method("lucid", lucid, "Olah, Mordvintsev and Schubert, Distill; tensorflow/lucid", 2017),)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from phosphene.optimizers import Adam
 from phosphene.parameterizations import Pixels
+from phosphene.recipes.method import Method
 from phosphene.render import Recipe
 
 
@@ -17,7 +18,11 @@ def naive(height: int = 224, width: int = 224, channels: int = 3) -> Recipe:
     """
     return Recipe(
         name="naive",
+        follows=("olah2017feature",),
         parameterization=Pixels(height, width, channels=channels, decorrelate="none"),
         optimizer=Adam(lr=0.05),
         steps=512,
     )
+
+
+METHODS = (Method("naive", naive, "Olah, Mordvintsev and Schubert, Distill: the article's first figures", 2017),)

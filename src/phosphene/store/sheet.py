@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
+from itertools import chain
 
 import numpy as np
 import numpy.typing as npt
@@ -44,10 +46,62 @@ def contact_sheet(
         row, column = divmod(index, n_columns)
         left, top = _GAP + column * (width + _GAP), _GAP + row * (height + below + _GAP)
         at = (left + (width - image.shape[1]) // 2, top + (height - image.shape[0]) // 2)
-        sheet.paste(Image.fromarray(image).convert("RGB"), at)
+        _paste(sheet, image, at)
         for n, line in enumerate(lines[index]):
             draw.text((left, top + height + n * _LINE), _fitting(line, width, font), fill=_INK, font=font)
     return np.asarray(sheet)
+
+
+def labeled_sheet(
+    images: Sequence[Sequence[npt.NDArray[np.uint8]]],
+    *,
+    rows: Sequence[str],
+    columns: Sequence[str],
+    title: str = "",
+) -> npt.NDArray[np.uint8]:
+    """One picture (h, w, 3) of a table of ``images`` (uint8; h w or h w c): the name of each row on its left, that of
+    each column above it, and over everything a title, if there is one.
+
+    Pictures keep their size; smaller ones stand in the middle of their cell. Long names of columns and titles are cut.
+
+    Raises `ImageError` where there is no image, or the names do not fit the table.
+    """
+    _check_table([len(row) for row in images], len(rows), len(columns))
+    height, width = (
+        max(sides) for sides in zip(*(image.shape[:2] for image in chain.from_iterable(images)), strict=True)
+    )
+    font = ImageFont.load_default(_FONT)
+    beside = _GAP + math.ceil(max(font.getlength(name) for name in rows))
+    above = _GAP + _LINE * (2 if title else 1) + _GAP // 2
+    size = (beside + _GAP + len(columns) * (width + _GAP), above + len(rows) * (height + _GAP))
+    sheet = Image.new("RGB", size, color=_PAPER)
+    draw = ImageDraw.Draw(sheet)
+    draw.text((_GAP, _GAP), _fitting(title, size[0] - 2 * _GAP, font), fill=_INK, font=font)
+    lefts = [beside + _GAP + number * (width + _GAP) for number in range(len(columns))]
+    tops = [above + number * (height + _GAP) for number in range(len(rows))]
+    for left, name in zip(lefts, columns, strict=True):
+        draw.text((left, above - _GAP // 2 - _LINE), _fitting(name, width, font), fill=_INK, font=font)
+    for top, name in zip(tops, rows, strict=True):
+        draw.text((_GAP, top + (height - _FONT) // 2), name, fill=_INK, font=font)
+    corners = [(left, top) for top in tops for left in lefts]
+    for (left, top), image in zip(corners, chain.from_iterable(images), strict=True):
+        _paste(sheet, image, (left + (width - image.shape[1]) // 2, top + (height - image.shape[0]) // 2))
+    return np.asarray(sheet)
+
+
+def _check_table(found: Sequence[int], n_rows: int, n_columns: int) -> None:
+    """Refuse a table whose rows have ``found`` pictures where there are other numbers of names."""
+    if not n_rows or not n_columns or list(found) != [n_columns] * n_rows:
+        raise ImageError(
+            f"rows of {list(found)} images, {n_rows} names of rows and {n_columns} names of columns make no table; "
+            "expected a name for each row and column, and as many images in each row as there are columns"
+        )
+
+
+def _paste(sheet: Image.Image, image: npt.NDArray[np.uint8], at: tuple[int, int]) -> None:
+    """Put a picture onto the sheet; where it is transparent the paper shows."""
+    picture = Image.fromarray(image).convert("RGBA")
+    sheet.paste(picture, at, picture)
 
 
 def _fitting(text: str, width: int, font: ImageFont.FreeTypeFont | ImageFont.ImageFont) -> str:

@@ -1,0 +1,66 @@
+"""MaCo: magnitude-constrained optimisation (Fel et al., NeurIPS 2023; deel-ai/xplique)."""
+
+from __future__ import annotations
+
+from phosphene._schedules import Constant, Exponential, Linear, Schedule
+from phosphene._types import FrozenArray
+from phosphene.optimizers import NAdam
+from phosphene.parameterizations import Phase, PowerLaw, Spectrum
+from phosphene.recipes.method import Method
+from phosphene.render import Recipe
+from phosphene.transforms import ScheduledCrop, ScheduledNoise, ToInput
+
+#: Where the published schedule of noises ends, as a share of where it begins (``logspace`` from 1 to 1e-4).
+_LAST_NOISE = 1e-4
+
+
+def maco(  # noqa: PLR0913 - the parameters of the published function, keyword-only
+    height: int = 512,
+    width: int = 512,
+    channels: int = 3,
+    *,
+    magnitude: Spectrum | FrozenArray | None = None,
+    crops: int = 32,
+    steps: int = 256,
+    noise: float | None = 0.08,
+) -> Recipe:
+    """MaCo, only phases: the phase of each frequency is optimised, its magnitude is that of photographs.
+
+    In each step the picture is seen through many windows that shrink from half its side to a twentieth, with noise.
+    The magnitude of the gradient, summed over the steps, is kept in ``result.transparency``: what it leaves
+    transparent did not matter. Differences from the published code: batches of any size, each image by itself; windows
+    beyond the edge see it mirrored, not black; the magnitudes are a law, 1/f, instead of a file of ImageNet's
+    (``ph.fit_spectrum(folder)`` gives those of your photographs).
+
+    Args:
+        height: image rows, in pixels.
+        width: image columns, in pixels.
+        channels: colour channels.
+        magnitude: a law, or what ``ph.fit_spectrum`` gave; by default 1/f.
+        crops: windows in each step.
+        steps: number of steps, over which windows shrink.
+        noise: standard deviation in units of the published range [−1, 1]; half as much uniform noise comes with it.
+            None lets it fall from 1 to 0.0001.
+    """
+    strength: tuple[float, Schedule] = (0.5 if noise is None else noise / 2, Constant())
+    if noise is None:
+        strength = strength[0], Exponential(_LAST_NOISE ** (1 / max(1, steps - 1)))
+    return Recipe(
+        name="maco",
+        parameterization=Phase(height, width, channels=channels, magnitude=magnitude or PowerLaw()),
+        transforms=(
+            ScheduledCrop(Linear(max(1, steps - 1), 0.5, 0.05)),
+            ToInput(),
+            ScheduledNoise(strength[0], schedule=strength[1]),
+        ),
+        views=crops,
+        optimizer=NAdam(lr=1.0),
+        steps=steps,
+        transparency="gradients",
+        follows=("fel2023maco",),
+    )
+
+
+METHODS = (
+    Method("maco", maco, "Fel et al., Unlocking Feature Visualization, NeurIPS; deel-ai/xplique", 2023, canvas="own"),
+)

@@ -1,0 +1,104 @@
+"""All methods, and how one is found."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Final
+
+from phosphene.errors import ArgumentError, RecipeError, nearest
+from phosphene.recipes.accentuation import METHODS as _ACCENTUATION
+from phosphene.recipes.deepdream import METHODS as _DEEPDREAM
+from phosphene.recipes.deepdream_tensorflow import METHODS as _DEEPDREAM_TENSORFLOW
+from phosphene.recipes.distill import METHODS as _DISTILL
+from phosphene.recipes.forty_lines import METHODS as _FORTY_LINES
+from phosphene.recipes.interpolation import METHODS as _INTERPOLATION
+from phosphene.recipes.inversion import METHODS as _INVERSION
+from phosphene.recipes.lucid import METHODS as _LUCID
+from phosphene.recipes.lucid_more import METHODS as _LUCID_MORE
+from phosphene.recipes.maco import METHODS as _MACO
+from phosphene.recipes.matlab import METHODS as _MATLAB
+from phosphene.recipes.method import Method
+from phosphene.recipes.naive import METHODS as _NAIVE
+from phosphene.recipes.regularization import METHODS as _REGULARIZATION
+from phosphene.recipes.zoo import METHODS as _ZOO
+from phosphene.recipes.zoo_inversion import METHODS as _ZOO_INVERSION
+from phosphene.render import Recipe, channel_recipe, class_recipe
+
+#: Side of a canvas for which nobody gave a size, in pixels.
+_SIDE: Final = 224
+_OWN: Final = (
+    Method("channel", channel_recipe, "phosphene", 2026),
+    Method("class", class_recipe, "phosphene", 2026),
+)
+_METHODS: Final = (
+    *_OWN,
+    *_DEEPDREAM,
+    *_DEEPDREAM_TENSORFLOW,
+    *_MATLAB,
+    *_DISTILL,
+    *_REGULARIZATION,
+    *_LUCID,
+    *_LUCID_MORE,
+    *_NAIVE,
+    *_INTERPOLATION,
+    *_INVERSION,
+    *_FORTY_LINES,
+    *_ZOO,
+    *_ZOO_INVERSION,
+    *_MACO,
+    *_ACCENTUATION,
+)
+
+
+def _by_name() -> Mapping[str, Method]:
+    return MappingProxyType({method.name: method for method in _METHODS})
+
+
+def methods() -> tuple[Method, ...]:
+    """All methods, with their sources and years."""
+    return _METHODS
+
+
+def names() -> tuple[str, ...]:
+    """Names of all recipes that start from noise, which :func:`get` gives.
+
+    >>> names()[:2]
+    ('channel', 'class')
+    """
+    return tuple(method.name for method in methods() if method.start == "noise")
+
+
+def get(name: str, height: int | None = None, width: int | None = None, channels: int = 3) -> Recipe:
+    """The recipe of that name.
+
+    Args:
+        name: one of :func:`names`.
+        height: image rows, in pixels, of the first stage where there are several; by default 224, or the method's own
+            size where it grows from one.
+        width: image columns, in pixels.
+        channels: colour channels.
+
+    Raises:
+        RecipeError: no recipe has that name; the nearest are named.
+        ArgumentError: the recipe starts from a photograph.
+    """
+    method = find(name)
+    if method.start != "noise":
+        made = f"ph.recipes.{method.make.__name__}"
+        raise ArgumentError(f"the recipe {name!r} starts from a photograph; call {made}(image)")
+    own = {} if method.canvas == "own" else {"height": _SIDE, "width": _SIDE}
+    asked = {key: value for key, value in (("height", height), ("width", width)) if value is not None}
+    return method.make(**(own | asked), channels=channels)
+
+
+def find(name: str) -> Method:
+    """The method of that name.
+
+    Raises:
+        RecipeError: there is none; the nearest are named.
+    """
+    known = _by_name()
+    if name not in known:
+        raise RecipeError(f"there is no recipe {name!r}; {nearest(name, known) or 'there are ' + ', '.join(known)}")
+    return known[name]
