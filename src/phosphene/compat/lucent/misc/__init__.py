@@ -1,0 +1,1 @@
+"""What Lucent calls ``misc``: a reducer of channels, and pictures in notebooks."""

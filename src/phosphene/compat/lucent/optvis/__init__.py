@@ -1,0 +1,1 @@
+"""What Lucent calls ``optvis``: ``render``, ``param``, ``transform`` and ``objectives``."""
