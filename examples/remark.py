@@ -1,4 +1,3 @@
-
 """The gradient of a convolutional network is a generator without training: the figures of docs/remark.md.
 
 Offline, less than a minute on one core: ``python examples/remark.py``. With matplotlib and ``--figure remark.png`` it

@@ -37,7 +37,9 @@ class Phase(ColoredParameterization):
     at rate 1 through :class:`phosphene.transforms.ScheduledCrop` and :class:`phosphene.transforms.ScheduledNoise`.
 
     Attributes:
-        sd: standard deviation of the phase at the start, in radians.
+        sd: standard deviation of the phase, in radians, at the start and, where it is standardised, at every look. The
+            published 1 leaves the phases gathered around 0, which is a bright point at the image's corners; at 3 nothing
+            of it is left.
         magnitude: a rule for images of any size, an array (c, rows, columns) such as :func:`phosphene.fit_spectrum`
             gives, or "image": those of the image that is started from.
         standardize: whether phase and image are standardised; without it an image can be started from.
@@ -93,7 +95,7 @@ class PhaseCanvas(ColoredCanvas):
 
     def latent(self) -> Float[Tensor, "n c h w"]:
         """The decorrelated images."""
-        phase = _standard(self.phase) if self.rule.standardize else self.phase
+        phase = self.rule.sd * _standard(self.phase) if self.rule.standardize else self.phase
         magnitude = self.magnitude if self.gate is None else self.magnitude * torch.sigmoid(self.gate)
         size = (self.rule.height, self.rule.width)
         spectrum = mirrored(torch.polar(magnitude.contiguous(), phase), self.rule.width)

@@ -12,6 +12,7 @@ from phosphene.recipes.distill import distill, preconditioned, unregularized
 from phosphene.recipes.feature_maps import FeatureMaps, activations_and_reconstructions, most_activated
 from phosphene.recipes.forty_lines import forty_lines
 from phosphene.recipes.grids import frequency_sheets, learning_rate_sheet, robustness_sheets
+from phosphene.recipes.icons import icons
 from phosphene.recipes.interpolation import interpolation
 from phosphene.recipes.inversion import caricature, feature_inversion
 from phosphene.recipes.lucid import lucid
@@ -63,6 +64,7 @@ __all__ = [
     "get",
     "grayscale",
     "guided_by",
+    "icons",
     "interpolation",
     "inverted_representation",
     "inverted_representation_recipe",

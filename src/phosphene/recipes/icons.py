@@ -4,8 +4,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import replace
 from typing import Any
 
 import torch
@@ -39,7 +37,7 @@ def icon_recipe(height: int = 80, width: int = 80, channels: int = 3, *, steps: 
     angles = (*range(-20, 21), *range(-10, 11), *range(-5, 6), *(0,) * 5)
     return Recipe(
         name="icons",
-        follows=("olah2018building",),
+        follows=("carter2019activation",),
         parameterization=Fourier(height, width, channels=channels),
         transforms=(
             Pad(16, mode="reflect"),
@@ -92,7 +90,7 @@ def icons(  # noqa: PLR0913 - an entry point, keyword-only
     units = [TensorDirection(layer, target, cossim_power=cossim_power) for target in _targets(net, layer, directions)]
     tried = render(net, units * attempts, recipe=how, seed=seed, progress=progress)
     last = torch.stack([curve[-_LAST:].mean() for curve in tried.scores]).view(attempts, len(units))
-    return _taken(tried, [int(attempt) * len(units) + icon for icon, attempt in enumerate(last.argmax(0))])
+    return tried.take([int(attempt) * len(units) + icon for icon, attempt in enumerate(last.argmax(0))])
 
 
 def _targets(net: Network, layer: str, directions: Any) -> list[FrozenArray]:
@@ -107,18 +105,6 @@ def _targets(net: Network, layer: str, directions: Any) -> list[FrozenArray]:
         raise LayoutError(f"the directions have shape {tuple(rows.shape)}; expected {expected}")
     shape = tuple(-1 if axis == "C" else 1 for axis in found.layout[1:])
     return [FrozenArray.of(row.reshape(shape)) for row in rows]
-
-
-def _taken(result: Result, rows: Sequence[int]) -> Result:
-    """Some of the pictures, in that order."""
-    kept: dict[str, Any] = {}
-    for field in ("names", "scores", "status", "_origin"):
-        kept[field] = tuple(getattr(result, field)[row] for row in rows)
-    for field in ("images", "final_scores", "robust_scores"):
-        kept[field] = getattr(result, field)[list(rows)]
-    transparency = None if result.transparency is None else result.transparency[list(rows)]
-    snapshots = {step: images[list(rows)] for step, images in result.snapshots.items()}
-    return replace(result, snapshots=snapshots, transparency=transparency, **kept)
 
 
 METHODS = (

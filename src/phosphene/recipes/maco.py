@@ -23,6 +23,7 @@ def maco(  # noqa: PLR0913 - the parameters of the published function, keyword-o
     crops: int = 32,
     steps: int = 256,
     noise: float | None = 0.08,
+    sd: float = 3.0,
 ) -> Recipe:
     """MaCo, only phases: the phase of each frequency is optimised, its magnitude is that of photographs.
 
@@ -30,7 +31,8 @@ def maco(  # noqa: PLR0913 - the parameters of the published function, keyword-o
     The magnitude of the gradient, summed over the steps, is kept in ``result.transparency``: what it leaves
     transparent did not matter. Differences from the published code: batches of any size, each image by itself; windows
     beyond the edge see it mirrored, not black; the magnitudes are a law, 1/f, instead of a file of ImageNet's
-    (``ph.fit_spectrum(folder)`` gives those of your photographs).
+    (``ph.fit_spectrum(folder)`` gives those of your photographs); the phases' standard deviation is 3, as the
+    published 1 gathers them around 0 and so leaves a bright point at the corners (``sd=1.0`` is theirs).
 
     Args:
         height: image rows, in pixels.
@@ -41,13 +43,14 @@ def maco(  # noqa: PLR0913 - the parameters of the published function, keyword-o
         steps: number of steps, over which windows shrink.
         noise: standard deviation in units of the published range [−1, 1]; half as much uniform noise comes with it.
             None lets it fall from 1 to 0.0001.
+        sd: standard deviation of the phases, in radians.
     """
     strength: tuple[float, Schedule] = (0.5 if noise is None else noise / 2, Constant())
     if noise is None:
         strength = strength[0], Exponential(_LAST_NOISE ** (1 / max(1, steps - 1)))
     return Recipe(
         name="maco",
-        parameterization=Phase(height, width, channels=channels, magnitude=magnitude or PowerLaw()),
+        parameterization=Phase(height, width, channels=channels, magnitude=magnitude or PowerLaw(), sd=sd),
         transforms=(
             ScheduledCrop(Linear(max(1, steps - 1), 0.5, 0.05)),
             ToInput(),

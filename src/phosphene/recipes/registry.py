@@ -12,6 +12,7 @@ from phosphene.recipes.deepdream import METHODS as _DEEPDREAM
 from phosphene.recipes.deepdream_tensorflow import METHODS as _DEEPDREAM_TENSORFLOW
 from phosphene.recipes.distill import METHODS as _DISTILL
 from phosphene.recipes.forty_lines import METHODS as _FORTY_LINES
+from phosphene.recipes.icons import METHODS as _ICONS
 from phosphene.recipes.interpolation import METHODS as _INTERPOLATION
 from phosphene.recipes.inversion import METHODS as _INVERSION
 from phosphene.recipes.lucid import METHODS as _LUCID
@@ -43,6 +44,7 @@ _METHODS: Final = (
     *_NAIVE,
     *_INTERPOLATION,
     *_INVERSION,
+    *_ICONS,
     *_FORTY_LINES,
     *_ZOO,
     *_ZOO_INVERSION,

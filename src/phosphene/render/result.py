@@ -83,7 +83,11 @@ class Result:
         if isinstance(index, int) and not -len(self) <= index < len(self):
             raise UnitRangeError(f"this result has {len(self)} pictures, counted from 0; got {index}")
         numbers = list(range(len(self)))
-        rows = numbers[index] if isinstance(index, slice) else [numbers[index]]
+        return self.take(numbers[index] if isinstance(index, slice) else [numbers[index]])
+
+    def take(self, rows: Sequence[int]) -> Result:
+        """Some of the pictures, in the order of ``rows``, as a result of their own."""
+        rows = list(rows)
         return Result(
             images=self.images[rows],
             names=tuple(self.names[i] for i in rows),

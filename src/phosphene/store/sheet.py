@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from itertools import chain
+from itertools import chain, product
 
 import numpy as np
 import numpy.typing as npt
@@ -34,8 +34,7 @@ def contact_sheet(
             "expected at least one image, a caption for each, and at least one column"
         )
     lines = [caption.splitlines() for caption in captions]
-    height = max(image.shape[0] for image in images)
-    width = max(image.shape[1] for image in images)
+    height, width = _largest(images)
     below = _LINE * max(map(len, lines))
     n_columns = min(columns, len(images))
     n_rows = -(-len(images) // n_columns)
@@ -67,9 +66,8 @@ def labeled_sheet(
     Raises `ImageError` where there is no image, or the names do not fit the table.
     """
     _check_table([len(row) for row in images], len(rows), len(columns))
-    height, width = (
-        max(sides) for sides in zip(*(image.shape[:2] for image in chain.from_iterable(images)), strict=True)
-    )
+    pictures = list(chain.from_iterable(images))
+    height, width = _largest(pictures)
     font = ImageFont.load_default(_FONT)
     beside = _GAP + math.ceil(max(font.getlength(name) for name in rows))
     above = _GAP + _LINE * (2 if title else 1) + _GAP // 2
@@ -77,14 +75,13 @@ def labeled_sheet(
     sheet = Image.new("RGB", size, color=_PAPER)
     draw = ImageDraw.Draw(sheet)
     draw.text((_GAP, _GAP), _fitting(title, size[0] - 2 * _GAP, font), fill=_INK, font=font)
-    lefts = [beside + _GAP + number * (width + _GAP) for number in range(len(columns))]
-    tops = [above + number * (height + _GAP) for number in range(len(rows))]
+    lefts = range(beside + _GAP, size[0], width + _GAP)
+    tops = range(above, size[1], height + _GAP)
     for left, name in zip(lefts, columns, strict=True):
         draw.text((left, above - _GAP // 2 - _LINE), _fitting(name, width, font), fill=_INK, font=font)
     for top, name in zip(tops, rows, strict=True):
         draw.text((_GAP, top + (height - _FONT) // 2), name, fill=_INK, font=font)
-    corners = [(left, top) for top in tops for left in lefts]
-    for (left, top), image in zip(corners, chain.from_iterable(images), strict=True):
+    for (top, left), image in zip(product(tops, lefts), pictures, strict=True):
         _paste(sheet, image, (left + (width - image.shape[1]) // 2, top + (height - image.shape[0]) // 2))
     return np.asarray(sheet)
 
@@ -96,6 +93,11 @@ def _check_table(found: Sequence[int], n_rows: int, n_columns: int) -> None:
             f"rows of {list(found)} images, {n_rows} names of rows and {n_columns} names of columns make no table; "
             "expected a name for each row and column, and as many images in each row as there are columns"
         )
+
+
+def _largest(images: Sequence[npt.NDArray[np.uint8]]) -> tuple[int, int]:
+    """The greatest height and the greatest width."""
+    return max(image.shape[0] for image in images), max(image.shape[1] for image in images)
 
 
 def _paste(sheet: Image.Image, image: npt.NDArray[np.uint8], at: tuple[int, int]) -> None:

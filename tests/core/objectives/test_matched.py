@@ -60,7 +60,8 @@ def test_it_needs_the_whole_image():
 
 
 @pytest.mark.parametrize(
-    ("options", "message"), [({"cossim_power": -1.0}, "cossim_power is -1"), ({"image": FrozenArray.of([1.0])}, "image is")]
+    ("options", "message"),
+    [({"cossim_power": -1.0}, "cossim_power is -1"), ({"image": FrozenArray.of([1.0])}, "image is")],
 )
 def test_parameters_out_of_range_are_refused(options, message):
     with pytest.raises(ParameterError, match=message):

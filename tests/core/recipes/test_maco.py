@@ -40,19 +40,19 @@ def conjugate(spectrum: Tensor, height: int, width: int) -> Tensor:
     return result
 
 
-def literal_maco(net: ph.Network, unit: ph.Channel, steps: int, size: tuple[int, int]) -> Tensor:
+def literal_maco(net: ph.Network, unit: ph.Channel, steps: int, size: tuple[int, int], sd: float) -> Tensor:
     """The published loop for one image, without windows and noise: phases, standardised twice, NAdam at rate 1."""
     height, width = size
     key = stream_keys([unit])
     noise = Streams(key, 0, torch.device("cpu")).fork("start")
-    phase = noise.normal(3, height, width // 2 + 1)[0].double().requires_grad_()
+    phase = (sd * noise.normal(3, height, width // 2 + 1)[0].double()).requires_grad_()
     magnitude = PowerLaw().magnitude(3, height, width)
     matrix = imagenet_matrix().tensor(dtype=torch.float64)
     optimizer = torch.optim.NAdam([phase], lr=1.0, maximize=True)
     module = net.module.double()
 
     def picture() -> Tensor:
-        standard = (phase - phase.mean()) / (phase.std(correction=0) + 1e-5)
+        standard = sd * (phase - phase.mean()) / (phase.std(correction=0) + 1e-5)
         spectrum = magnitude * torch.exp(1j * standard)
         image = torch.fft.irfft2(conjugate(spectrum, height, width), s=size, norm="ortho")
         image = (image - image.mean()) / (image.std(correction=0) + 1e-5)
@@ -66,19 +66,19 @@ def literal_maco(net: ph.Network, unit: ph.Channel, steps: int, size: tuple[int,
     return picture().detach()
 
 
-@pytest.mark.parametrize("size", [(12, 10), (13, 11), (9, 14)])
-def test_maco_is_the_published_loop(size):
+@pytest.mark.parametrize(("size", "sd"), [((12, 10), 1.0), ((13, 11), 1.0), ((9, 14), 3.0)])
+def test_maco_is_the_published_loop(size, sd):
     net = conv_net()
-    recipe = replace(maco(*size, crops=1, steps=5), transforms=())
+    recipe = replace(maco(*size, crops=1, steps=5, sd=sd), transforms=())
     result = ph.render(net, UNITS, recipe=recipe, dtype=torch.float64, progress=False)
     for row, unit in enumerate(UNITS):
-        expected = literal_maco(conv_net(), unit, 5, size)
+        expected = literal_maco(conv_net(), unit, 5, size, sd)
         torch.testing.assert_close(result.images[row].double(), expected, rtol=0, atol=1e-6)
 
 
 def test_maco_has_the_published_numbers():
     recipe = maco()
-    assert recipe.parameterization == Phase(512, 512, magnitude=PowerLaw())
+    assert recipe.parameterization == Phase(512, 512, magnitude=PowerLaw(), sd=3.0)
     assert (recipe.views, recipe.steps, recipe.optimizer) == (32, 256, optimizers.NAdam(lr=1.0))
     crop, _, noise = recipe.transforms
     assert isinstance(crop, transforms.ScheduledCrop)
@@ -105,7 +105,9 @@ def test_a_batch_of_maco_gives_each_image_what_it_gets_alone():
 def test_a_fitted_spectrum_is_kept_by_maco():
     height, width = 12, 10
     magnitude = torch.rand(3, height, width // 2 + 1, generator=torch.Generator().manual_seed(0)) + 0.1
-    recipe = replace(maco(height, width, magnitude=ph.parameterizations.Phase(height, width, magnitude=magnitude).magnitude), views=1)
+    recipe = replace(
+        maco(height, width, magnitude=ph.parameterizations.Phase(height, width, magnitude=magnitude).magnitude), views=1
+    )
     result = ph.render(conv_net(), UNITS[0], recipe=recipe, steps=8, dtype=torch.float64, progress=False)
     matrix = torch.linalg.inv(imagenet_matrix().tensor(dtype=torch.float64))
     latent = torch.einsum("dc,chw->dhw", matrix, torch.logit(result.images[0].double(), eps=1e-9))
@@ -118,7 +120,9 @@ PHOTO = random_images(1, 3, (16, 14), dtype=torch.float32)[0] * 0.6 + 0.2
 
 
 def test_accentuation_without_steps_shows_the_photograph():
-    result = accentuate(conv_net(), UNITS[0], PHOTO, layer="conv1", recipe=accentuation(PHOTO, steps=0), options={"progress": False})
+    result = accentuate(
+        conv_net(), UNITS[0], PHOTO, layer="conv1", recipe=accentuation(PHOTO, steps=0), options={"progress": False}
+    )
     torch.testing.assert_close(result.images[0], PHOTO, rtol=0, atol=1e-4)
 
 
@@ -200,3 +204,15 @@ def test_what_is_no_photograph_is_refused():
         accentuation(PHOTO[0])
     with pytest.raises(UnknownLayerError, match="conv9"):
         accentuate(conv_net(), UNITS[0], PHOTO, layer="conv9")
+
+
+@pytest.mark.parametrize(("sd", "is_gathered"), [(1.0, True), (3.0, False)])
+def test_the_corners_are_bright_only_where_phases_gather_around_zero(sd, is_gathered):
+    recipe = maco(64, 64, crops=1, sd=sd)
+    images = ph.render(
+        conv_net(), [ph.Channel("conv2", i % 6) + float(i) for i in range(36)], recipe=recipe, steps=0, progress=False
+    ).images
+    corners = torch.stack([images[..., y, x] for y in (0, -1) for x in (0, -1)]).mean()
+    excess = float((corners - images.mean()) / images.std())
+    assert (excess > 2.5) == is_gathered
+    assert is_gathered or excess < 0.7
