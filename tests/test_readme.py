@@ -7,9 +7,12 @@ import re
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
+import skimage.data
 
 import phosphene as ph
+from phosphene import store
 
 README = Path(__file__).parents[1] / "README.md"
 
@@ -29,10 +32,23 @@ def test_the_quick_start_runs_and_its_picture_replays(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     # Two steps instead of the recipe's: what is tested is that every line does what it says.
-    monkeypatch.setattr(
-        sys.modules["phosphene.render"], "render", functools.partial(ph.render, steps=2, progress=False)
-    )
+    short = functools.partial(ph.render, steps=2, progress=False)
+    monkeypatch.setattr(sys.modules["phosphene.render"], "render", short)
     monkeypatch.chdir(tmp_path)
     exec(compile(quick_start(), str(README), "exec"), {})
     assert "blocks.8" in capsys.readouterr().out
     assert ph.replay(tmp_path / "unit.png").identical
+
+
+def test_every_method_that_the_readme_names_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    text = README.read_text(encoding="utf-8").partition("## The methods of the literature")[2]
+    found = re.search(r"```python\n(.*?)```", text, re.DOTALL)
+    assert found
+    # Two steps in each stage, and two views: what is tested is that every line does what it says.
+    monkeypatch.setattr(ph.Recipe, "stage_steps", property(lambda self: (min(2, self.steps),) * len(self.sizes)))
+    code = found[1].replace("[32, 128]", "[1, 2]").replace("maco()", "maco(64, 64, crops=2)")
+    photograph = skimage.data.chelsea()[::4, ::4]
+    store.write_png(tmp_path / "cat.jpg", np.ascontiguousarray(photograph))
+    monkeypatch.chdir(tmp_path)
+    exec(compile(code, str(README), "exec"), {"ph": ph, "net": ph.load("efficientnet_lite0")})
+    assert (tmp_path / "sheet.png").is_file()
