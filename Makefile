@@ -5,12 +5,13 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 
-.PHONY: help demo test check format quality bench clean
+.PHONY: help demo test check format gallery quality bench clean
 
 help:
 	@echo 'make demo     install the command line and render six layers and twelve classes into out/demo'
 	@echo 'make test     the whole test suite'
 	@echo 'make check    lint, format, types and import contracts'
+	@echo 'make gallery  a labelled sheet of pictures for every method, into docs/gallery'
 	@echo 'make quality  tables and contact sheets of picture quality, into benchmarks/'
 	@echo 'make bench    milliseconds per image and step, beside the bare pass and the peers'
 	@echo 'make clean    remove environments, caches and out/'
@@ -31,7 +32,7 @@ $(VENV)/.installed-dev: pyproject.toml constraints.txt | $(BIN)/python
 	@touch $@ $(VENV)/.installed
 
 # Threads that wait asleep: where other programs share the cores, torch's busy waiting makes everything up to seven times slower.
-demo test: export OMP_WAIT_POLICY := PASSIVE
+demo test gallery: export OMP_WAIT_POLICY := PASSIVE
 
 demo: $(VENV)/.installed
 	$(BIN)/phosphene demo -o out/demo
@@ -48,6 +49,10 @@ check: $(VENV)/.installed-dev
 format: $(VENV)/.installed-dev
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
+
+# Sheets that are there are kept: make gallery GALLERY_ARGS=--fresh, or "GALLERY_ARGS=--only zoo --fresh".
+gallery: $(VENV)/.installed-dev
+	$(BIN)/python examples/gallery.py --output docs/gallery $(GALLERY_ARGS)
 
 # quality and bench live beside what they measure.
 -include benchmarks/benchmarks.mk

@@ -69,6 +69,7 @@ CASES = {
     "neuron at x, y": (o.neuron("wide", 2, x=7, y=0), -WIDE[:, 2, 0, 7].mean()),
     "neuron of one image": (o.neuron("wide", 2, 1, 2, batch=3), -WIDE[3, 2, 2, 1]),
     "channel": (o.channel("wide", 4), -WIDE[:, 4].mean()),
+    "channel counted from the end": (o.channel("wide", -5), -WIDE[:, 0].mean()),
     "channel of a vector": (o.channel("labels", 6), -LABELS[:, 6].mean()),
     "channel of one image": (o.channel("labels", 6, batch=1), -LABELS[1, 6]),
     "channel of the last image": (o.channel("labels", 6, batch=-1), -LABELS[3, 6]),
@@ -229,5 +230,13 @@ def test_what_cannot_be_an_objective_is_refused() -> None:
         o.neuron("wide", 1, x=8, y=0)(T)
     with pytest.raises(UnitRangeError, match="image 4 of the batch was asked for, but there are 4"):
         o.channel("wide", 1, batch=4)(T)
+    for objective in (
+        "wide:5",
+        o.neuron("wide", 5),
+        o.channel("wide", -6),
+        o.channel_interpolate("square", 0, "wide", 5),
+    ):
+        with pytest.raises(UnitRangeError, match=r"channel (5|-6) was asked for, but the layer has 5: use 0 to 4"):
+            o.as_objective(objective)(T)
     with pytest.raises(LayoutError, match="3 weights were given, but the layer has 5 channels"):
         o.channel_weight("wide", torch.ones(3))(T)

@@ -54,6 +54,7 @@ TRANSFORMS: tuple[t.Transform, ...] = (
     t.CropOrPad(15, 13),
     t.Resize(7, 13),
     t.ToInput(),
+    t.ToCanvas(),
     t.GaussianNoise(0.1),
     t.GaussianBlur(0.5, 1.5),
     t.ColorJitter(0.1, 0.2, 0.3),
@@ -65,7 +66,8 @@ TRANSFORMS: tuple[t.Transform, ...] = (
 RANDOM_TRANSFORMS = tuple(
     x
     for x in TRANSFORMS
-    if not isinstance(x, t.CropOrPad | t.Resize | t.ToInput | t.Custom | t.Pad) or x == t.Pad(2, mode="random")
+    if not isinstance(x, t.CropOrPad | t.Resize | t.ToInput | t.ToCanvas | t.Custom | t.Pad)
+    or x == t.Pad(2, mode="random")
 )
 GEOMETRIC = tuple(x for x in TRANSFORMS if isinstance(x, Geometric))
 PHOTOMETRIC = tuple(x for x in TRANSFORMS if isinstance(x, Photometric))
@@ -86,6 +88,7 @@ IDENTITIES: tuple[t.Transform, ...] = (
     t.CropOrPad(12, 10),
     t.Resize(12, 10),
     t.ToInput(),
+    t.ToCanvas(),
     t.GaussianNoise(0.0),
     t.GaussianBlur(0.0, 0.0),
     t.ColorJitter(),

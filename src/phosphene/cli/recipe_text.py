@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 _SUFFIXES = {".json", ".toml"}
 
 
-def find_recipe(text: str, net: Network | None = None) -> Recipe:
+def find_recipe(text: str, net: Network | None = None, *, steps: int | None = None) -> Recipe:
     """The recipe called ``text``, or the one in the file ``text`` when that ends in .toml or .json.
 
     A file is data: functions that it names are never imported. A named recipe makes images of the size and channels
@@ -25,4 +25,13 @@ def find_recipe(text: str, net: Network | None = None) -> Recipe:
     if net is None:
         return ph.recipes.get(text)
     size = net.input_size if ph.recipes.find(text).canvas == "input" else (None, None)
-    return ph.recipes.get(text, *size, net.n_channels)
+    return ph.recipes.get(text, *size, net.n_channels, steps=steps)
+
+
+def citation(text: str) -> str:
+    """BibTeX of the method called ``text``, or of the recipe in that file."""
+    import phosphene as ph
+
+    if Path(text).suffix.lower() in _SUFFIXES:
+        return find_recipe(text).citation()
+    return ph.recipes.find(text).citation()

@@ -43,9 +43,9 @@ def cite_recipe(
     name: Annotated[str, typer.Argument(metavar="NAME", help="A recipe's name, or a .toml or .json file.")],
 ) -> None:
     """Print BibTeX entries of what a recipe follows."""
-    from phosphene.cli.recipe_text import find_recipe
+    from phosphene.cli.recipe_text import citation
 
-    console.out().print(find_recipe(name).citation(), markup=False, highlight=False)
+    console.out().print(citation(name) or f"{name} is phosphene's own: see CITATION.cff", markup=False, highlight=False)
 
 
 @recipes.command("show")

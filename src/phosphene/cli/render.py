@@ -29,7 +29,10 @@ def render(
         typer.Option(metavar="NAME|FILE", help="A named recipe, or a .toml or .json file. (default: by unit)"),
     ] = None,
     steps: Annotated[int | None, typer.Option(min=1, help="Steps of optimization. (default: the recipe's)")] = None,
-    size: Annotated[int | None, typer.Option(min=8, help="Height and width in pixels. (default: the recipe's)")] = None,
+    size: Annotated[
+        int | None,
+        typer.Option(min=8, help="Height and width in pixels. (default: the network's input, or the recipe's own)"),
+    ] = None,
     seed: Annotated[int, typer.Option(min=0, help="Seed of every random draw.")] = 0,
     device: Annotated[str | None, typer.Option(help="cpu, cuda, mps, … (default: where the network is)")] = None,
     batch_size: Annotated[int | None, typer.Option(min=1, help="Images at once. (default: what fits memory)")] = None,
@@ -45,7 +48,7 @@ def render(
     from phosphene.cli.units_text import parse_units
 
     network = load_network(net, weights)
-    chosen = find_recipe(recipe, network) if recipe else None
+    chosen = find_recipe(recipe, network, steps=steps) if recipe else None
     how = How(recipe=chosen, size=size, steps=steps, seed=seed, device=device, batch_size=batch_size)
     jobs = plan(parse_units(network, units), output)
     done: list[Rendered] = []

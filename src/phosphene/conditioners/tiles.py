@@ -24,6 +24,10 @@ class Tile(NamedTuple):
 class Tiles(Component):
     """The gradient of an image in tiles, so that memory depends on the tile and not on the image.
 
+    Every tile is scored by itself, and the gradients are added: of an objective that is a mean over positions the sum
+    is as many times larger as there are tiles, of a penalty that is a sum over pixels it is what the whole image gives.
+    So a penalty's weight must grow with the number of tiles to count as much as beside the whole image.
+
     A tile sees nothing beyond its edge, so the image is rolled by a random shift before it is cut and the gradient
     rolled back; over the steps the seams fall everywhere.
 

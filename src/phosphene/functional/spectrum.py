@@ -4,6 +4,7 @@ Visualization").
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 
 import numpy as np
@@ -66,6 +67,10 @@ def _mirrored_column(column: Complex[Tensor, "n c h 1"]) -> Complex[Tensor, "n c
 def mean_magnitude(images: Iterable[Float[Tensor, "c h w"]]) -> Float[Tensor, "c h f"]:
     """The mean magnitude of each frequency of decorrelated images, float64; what MaCo holds its pictures to.
 
+    It is that of the images' periodic parts (:func:`periodic_part`): where opposite edges do not meet, all frequencies
+    along the axes grow, and pictures of random phases show a plaid. The published computation takes the images as they
+    are.
+
     Args:
         images: images of one size in [0, 1]; those of three channels are decorrelated by Lucid's matrix, and mid-grey
             counts as 0.
@@ -80,11 +85,31 @@ def mean_magnitude(images: Iterable[Float[Tensor, "c h w"]]) -> Float[Tensor, "c
             raise ImageError(f"expected images of shape {tuple(shape)}, got one of {tuple(image.shape)}")
         shape = image.shape
         values = image.detach().to("cpu", torch.float64)[None] - 0.5
-        magnitude = torch.fft.rfft2(mix(matrix, values) if shape[0] == 3 else values, norm="ortho")[0].abs()
+        values = periodic_part(mix(matrix, values) if shape[0] == 3 else values)
+        magnitude = torch.fft.rfft2(values, norm="ortho")[0].abs()
         total, count = magnitude if total is None else total + magnitude, count + 1
     if total is None:
         raise ImageError("the spectrum of no images is not defined; give at least one")
     return total / count
+
+
+def periodic_part(image: Float[Tensor, "n c h w"]) -> Float[Tensor, "n c h w"]:
+    """An image less the smooth image that bears its jumps from edge to opposite edge (Moisan, "Periodic plus smooth
+    image decomposition", 2011). Its mean stays.
+    """
+    height, width = image.shape[2:]
+    jumps = torch.zeros_like(image)
+    rows, columns = image[..., -1, :] - image[..., 0, :], image[..., :, -1] - image[..., :, 0]
+    jumps[..., 0, :] += rows
+    jumps[..., -1, :] -= rows
+    jumps[..., :, 0] += columns
+    jumps[..., :, -1] -= columns
+    turns = [2 * math.pi * torch.arange(n, dtype=image.dtype, device=image.device) / n for n in (height, width)]
+    laplacian = 2 * turns[0].cos()[:, None] + 2 * turns[1].cos()[None, : width // 2 + 1] - 4
+    laplacian[0, 0] = 1.0
+    smooth = torch.fft.rfft2(jumps) / laplacian
+    smooth[..., 0, 0] = 0.0
+    return image - torch.fft.irfft2(smooth, s=(height, width))
 
 
 def resize_spectrum(magnitude: Float[Tensor, "c a b"], height: int, width: int) -> Float[Tensor, "c h f"]:

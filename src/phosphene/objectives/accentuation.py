@@ -98,7 +98,7 @@ def _(first: Accentuation, objectives: Sequence[Accentuation], net: NetworkLike)
 
     def score(scene: Scene) -> Float[Tensor, "n v"]:
         gains = inner.score(scene)
-        seen = scene.see(seeds.like(scene.image))[name].detach()
+        seen = scene.see(seeds.like(scene.image))[name]
         gap = _beyond_rounding(spread(scene.activations[name] - seen), spread(seen))
         distances = scene.by_view(torch.linalg.vector_norm(gap, dim=1).mean(1))
         return gains - strengths.like(gap) * balance.of(scene, gains, distances) * distances

@@ -29,6 +29,11 @@ class Stepper(abc.ABC):
 class Optimizer(Component, abc.ABC):
     """Base of every optimizer; all of them climb: bigger scores are better."""
 
+    @property
+    def searches_lines(self) -> bool:
+        """Whether it compares scores along the gradient, which must then be the score's own."""
+        return False
+
     @abc.abstractmethod
     def start(self, parameters: Sequence[Tensor]) -> Stepper:
         """A stepper for parameters (n, …)."""

@@ -45,6 +45,10 @@ class LBFGS(Optimizer):
         check(2 <= self.max_evaluations <= 100, "max_evaluations", self.max_evaluations, "a whole number from 2 to 100")
         check(0 < self.first_step < math.inf, "first_step", self.first_step, "a number above 0")
 
+    @property
+    def searches_lines(self) -> bool:
+        return True
+
     def start(self, parameters: Sequence[Tensor]) -> Stepper:
         """A stepper for parameters (n, …)."""
         return LBFGSStepper(self, parameters)

@@ -78,6 +78,11 @@ class Parameterization(Component, abc.ABC):
         """Channels of the image."""
 
     @property
+    def starts_from_image(self) -> bool:
+        """Whether the images start from given ones, which no noise may replace."""
+        return False
+
+    @property
     def couples(self) -> bool:
         """Whether the images of a batch share parameters."""
         return False
@@ -143,6 +148,10 @@ class ColoredParameterization(Parameterization):
     @property
     def image_channels(self) -> int:
         return self.channels
+
+    @property
+    def starts_from_image(self) -> bool:
+        return isinstance(self.start, FrozenArray)
 
     def color_matrix(self) -> Tensor | None:
         """The matrix (c, c) that maps parameters to colours, float64; None where colours are left as they are.

@@ -38,8 +38,8 @@ class Phase(ColoredParameterization):
 
     Attributes:
         sd: standard deviation of the phase, in radians, at the start and, where it is standardised, at every look. The
-            published 1 leaves the phases gathered around 0, which is a bright point at the image's corners; at 3 nothing
-            of it is left.
+            published 1 leaves the phases gathered around 0, which is a bright point at the image's corners; at 3
+            nothing of it is left.
         magnitude: a rule for images of any size, an array (c, rows, columns) such as :func:`phosphene.fit_spectrum`
             gives, or "image": those of the image that is started from.
         standardize: whether phase and image are standardised; without it an image can be started from.

@@ -42,6 +42,10 @@ class _Wrapper(Parameterization, abc.ABC):
     def couples(self) -> bool:
         return self.inner.couples
 
+    @property
+    def starts_from_image(self) -> bool:
+        return self.inner.starts_from_image
+
     def sized(self, height: int, width: int) -> Parameterization:
         return replace(self, inner=self.inner.sized(height, width))
 

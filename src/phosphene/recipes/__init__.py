@@ -12,9 +12,9 @@ from phosphene.recipes.distill import distill, preconditioned, unregularized
 from phosphene.recipes.feature_maps import FeatureMaps, activations_and_reconstructions, most_activated
 from phosphene.recipes.forty_lines import forty_lines
 from phosphene.recipes.grids import frequency_sheets, learning_rate_sheet, robustness_sheets
-from phosphene.recipes.icons import icons
-from phosphene.recipes.interpolation import interpolation
-from phosphene.recipes.inversion import caricature, feature_inversion
+from phosphene.recipes.icons import icon_recipe, icons
+from phosphene.recipes.interpolation import interpolation, interpolation_recipe
+from phosphene.recipes.inversion import caricature, caricature_recipe, feature_inversion, inversion_recipe
 from phosphene.recipes.lucid import lucid
 from phosphene.recipes.lucid_more import alpha, cppn, grayscale, laplacian_pyramid, lucid_redirected, transparent
 from phosphene.recipes.maco import maco
@@ -46,6 +46,7 @@ __all__ = [
     "alpha",
     "bilateral",
     "caricature",
+    "caricature_recipe",
     "channel",
     "class_",
     "class_specific_image",
@@ -64,8 +65,11 @@ __all__ = [
     "get",
     "grayscale",
     "guided_by",
+    "icon_recipe",
     "icons",
     "interpolation",
+    "interpolation_recipe",
+    "inversion_recipe",
     "inverted_representation",
     "inverted_representation_recipe",
     "joint",

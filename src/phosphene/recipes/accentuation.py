@@ -7,6 +7,7 @@ from types import MappingProxyType
 from typing import Any
 
 from phosphene._algebra import Objective
+from phosphene.errors import ArgumentError
 from phosphene.models.network import Network
 from phosphene.objectives import Accentuation
 from phosphene.optimizers import Adam
@@ -78,7 +79,10 @@ def accentuate(  # noqa: PLR0913 - an entry point, keyword-only
     Raises:
         ImageError: no image (c, h, w) in [0, 1].
         UnknownLayerError: the network has no such layer.
+        ArgumentError: the options hold one of the other arguments.
     """
+    if taken := [name for name in ("net", "objective", "recipe") if name in options]:
+        raise ArgumentError(f"options has {taken[0]!r}; give it as accentuate({taken[0]}=…)")
     wanted = Accentuation(objective, layer, photograph(image), strength, balance, "positions")
     return render(net, wanted, recipe=recipe or accentuation(image), **options)
 

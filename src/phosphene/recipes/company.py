@@ -9,6 +9,7 @@ from functools import reduce
 from operator import add
 from typing import Literal
 
+from phosphene._component import check
 from phosphene.errors import ArgumentError, ParameterError
 from phosphene.models.network import Network
 from phosphene.objectives import Diversity, Objective, random_direction
@@ -48,13 +49,15 @@ def diversity(  # noqa: PLR0913 - an entry point, keyword-only
         progress: see :func:`phosphene.render`.
 
     Raises:
-        ParameterError: fewer than two pictures.
+        ParameterError: fewer than two pictures, or a weight below 0.
         ArgumentError: no layer is given, and the unit has none.
         UnknownLayerError, LayoutError: there is no such layer, or it has no channels.
     """
     if n < 2:
         raise ParameterError(f"n is {n}; expected at least 2 pictures, which can differ")
-    likeness = Diversity(layer_of(unit) if layer is None else layer)
+    is_weight = weight == "balanced" or (not isinstance(weight, str) and 0 <= weight < float("inf"))
+    check(is_weight, "weight", weight, "a number from 0, or 'balanced'")
+    likeness = Diversity(layer_of(unit, "layer='…'") if layer is None else layer)
     if weight == "balanced":
         alone = render(net, unit, recipe=recipe, seed=seed, progress=False)
         weight = max(0.0, float(alone.final_scores[0]))
@@ -130,12 +133,12 @@ def random_directions(
     return render(net, directions, recipe=recipe, seed=seed, progress=progress)
 
 
-def layer_of(unit: Objective) -> str:
-    """The one layer of a unit.
+def layer_of(unit: Objective, instead: str) -> str:
+    """The one layer of a unit; ``instead`` is the argument that a caller can give where it has none.
 
     Raises:
         ArgumentError: it is no unit of a layer.
     """
     if not isinstance(unit, LayerUnit):
-        raise ArgumentError(f"{unit} is not in one layer; say in which layer the pictures are compared")
+        raise ArgumentError(f"{unit} is not in one layer; say in which layer the pictures are compared: {instead}")
     return unit.layer

@@ -9,7 +9,7 @@ from phosphene.optimizers import Adam
 from phosphene.parameterizations import Fourier, Parameterization, Pixels
 from phosphene.recipes.method import Method
 from phosphene.render import Recipe
-from phosphene.transforms import CropOrPad, Jitter, Pad, Rotate, Scale, Transform
+from phosphene.transforms import Jitter, Pad, Rotate, Scale, ToCanvas, Transform
 
 FOLLOWS = ("olah2017feature",)
 SOURCE = "Olah, Mordvintsev and Schubert, Distill"
@@ -41,7 +41,7 @@ def distill(height: int = 224, width: int = 224, channels: int = 3, *, steps: in
             Scale(options=(1.0, 0.975, 1.025, 0.95, 1.05)),
             Rotate(options_deg=whole_angles(5)),
             Jitter(8, mode="crop"),
-            CropOrPad(height, width),
+            ToCanvas(),
         ),
         optimizer=Adam(lr=0.05),
         steps=steps,

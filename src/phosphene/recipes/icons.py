@@ -19,7 +19,7 @@ from phosphene.recipes.method import Method
 from phosphene.regularizers import BoundaryComplexity
 from phosphene.render import Recipe, Result, render
 from phosphene.render.progress import Progress
-from phosphene.transforms import CropOrPad, Jitter, Pad, Rotate, Scale
+from phosphene.transforms import Jitter, Pad, Rotate, Scale, ToCanvas
 
 #: An icon's score is the mean of so many last steps, as views differ from step to step.
 _LAST = 8
@@ -45,7 +45,7 @@ def icon_recipe(height: int = 80, width: int = 80, channels: int = 3, *, steps: 
             Scale(options=tuple(0.998**n for n in range(20, 40))),
             Rotate(options_deg=tuple(float(angle) for angle in angles)),
             Jitter(2, mode="crop"),
-            CropOrPad(height, width),
+            ToCanvas(),
         ),
         optimizer=Adam(lr=0.05),
         steps=steps,

@@ -9,6 +9,7 @@ from dataclasses import replace
 from functools import reduce
 from operator import add
 
+from phosphene._component import check
 from phosphene.models.network import Network
 from phosphene.objectives import Alignment, Objective, interpolate
 from phosphene.parameterizations import Shared
@@ -58,7 +59,7 @@ def interpolation(  # noqa: PLR0913 - an entry point, keyword-only
         n: number of pictures, at least 2.
         align: layers in which neighbours must resemble each other; an empty list for none. By default the last layer
             of each resolution that is finer than those of the two units.
-        weight: how much they must.
+        weight: how much they must, from 0.
         decay_ratio: how much less each further neighbour counts.
         recipe: how; by default :func:`interpolation_recipe` at the network's input size.
         seed: seed of every random stream.
@@ -66,8 +67,10 @@ def interpolation(  # noqa: PLR0913 - an entry point, keyword-only
 
     Raises:
         ParameterError: fewer than two pictures, or another parameter out of range.
+        ArgumentError: ``align`` is not given, and a unit is not in one layer, such as a class or a sum.
         UnknownLayerError: there is no such layer.
     """
+    check(0 <= weight < float("inf"), "weight", weight, "a number from 0")
     layers = finer_layers(net, first, second) if align is None else [align] if isinstance(align, str) else list(align)
     apart = [-weight * Alignment(layer, decay_ratio=decay_ratio) for layer in layers]
     climbed = [reduce(add, apart, objective) for objective in interpolate(first, second, n)]
@@ -82,7 +85,7 @@ def finer_layers(net: Network, *units: Objective) -> list[str]:
     Raises:
         ArgumentError: a unit is not in one layer.
     """
-    read = [net.layer(layer_of(unit)) for unit in units]
+    read = [net.layer(layer_of(unit, "align=['…'], or align=[] for none")) for unit in units]
     coarsest = max((layer.shape[2] for layer in read if layer.layout == "NCHW"), default=0)
     last: dict[int, str] = {}
     for name, layer in net.shapes.items():

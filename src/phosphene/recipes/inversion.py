@@ -20,7 +20,7 @@ from phosphene.recipes.photograph import photograph
 from phosphene.recipes.seeing import fitted_photograph
 from phosphene.render import Recipe, Result, render
 from phosphene.render.progress import Progress
-from phosphene.transforms import CropOrPad
+from phosphene.transforms import Pad, ToCanvas
 
 _SOURCE = "Lucid, recipes/caricature.py; Olah and others, Distill"
 
@@ -28,6 +28,9 @@ _SOURCE = "Lucid, recipes/caricature.py; Olah and others, Distill"
 def inversion_recipe(image: object) -> Recipe:
     """Lucid's defaults at an image's size, the views cropped to it: how images are found that layers take for that
     image, or for more of it.
+
+    Where the published code differs: it pads with grey, against which the photograph's edge is a feature that gets
+    exaggerated to a light frame; here the padding is mirrored.
 
     Args:
         image: the photograph, (c, h, w) in [0, 1]; only its size and channels are taken.
@@ -39,9 +42,8 @@ def inversion_recipe(image: object) -> Recipe:
     channels, height, width = photograph(image).shape
     made = lucid(height, width, channels)
     follows = ("olah2018building", "mordvintsev2018differentiable")
-    return replace(
-        made, name="feature_inversion", transforms=(*made.transforms, CropOrPad(height, width)), follows=follows
-    )
+    views = (Pad(12), *made.transforms[1:], ToCanvas())
+    return replace(made, name="feature_inversion", transforms=views, follows=follows)
 
 
 def caricature_recipe(image: object) -> Recipe:

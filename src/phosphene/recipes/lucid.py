@@ -31,4 +31,4 @@ def lucid(height: int = 128, width: int = 128, channels: int = 3) -> Recipe:
     )
 
 
-METHODS = (Method("lucid", lucid, "Olah, Mordvintsev and Schubert, Distill; tensorflow/lucid", 2017),)
+METHODS = (Method("lucid", lucid, "Olah, Mordvintsev and Schubert, Distill; tensorflow/lucid", 2017, canvas="own"),)

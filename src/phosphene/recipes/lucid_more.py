@@ -113,27 +113,27 @@ def transparent(
     """What a unit needs, and nothing else: the rest of the picture is transparent.
 
     Climbs ``unit · (1 - mean alpha)``, before random backgrounds. The notebook's loss counts the opacity of the window
-    that is seen, and half as much the whole image's; here it is the whole image's. Pictures are saved with their
-    transparency.
+    that is seen, and half as much the whole image's; here it is the whole image's. Pictures are saved
+    with their transparency.
 
     Args:
-        net: the network, of three channels.
+        net: the network, of colours or of grey.
         unit: what is wanted; its score should be positive, as the product is driven up.
         recipe: how; by default :func:`alpha` at its defaults.
         seed: seed of every random stream.
         progress: see :func:`phosphene.render`.
 
     Raises:
-        ImageError: the recipe's image has no opacity, or not three colours beside it.
+        ImageError: the recipe's image has no opacity beside its colours or its grey.
     """
     how = alpha(channels=net.n_channels) if recipe is None else recipe
     return render(net, unit * (1 - MeanAlpha()), recipe=how, seed=seed, progress=progress)
 
 
 METHODS = (
-    Method("laplacian_pyramid", laplacian_pyramid, _LUCID, 2017),
-    Method("grayscale", grayscale, _LUCID, 2017),
-    Method("lucid_redirected", lucid_redirected, _LUCID, 2017),
+    Method("laplacian_pyramid", laplacian_pyramid, _LUCID, 2017, canvas="own"),
+    Method("grayscale", grayscale, _LUCID, 2017, canvas="own"),
+    Method("lucid_redirected", lucid_redirected, _LUCID, 2017, canvas="own"),
     Method("cppn", cppn, _DISTILL, 2018),
     Method("alpha", alpha, _DISTILL, 2018, canvas="own"),
 )

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from phosphene._schedules import Constant, Exponential, Linear, Schedule
-from phosphene._types import FrozenArray
 from phosphene.optimizers import NAdam
-from phosphene.parameterizations import Phase, PowerLaw, Spectrum
+from phosphene.parameterizations import Phase, PowerLaw
 from phosphene.recipes.method import Method
 from phosphene.render import Recipe
 from phosphene.transforms import ScheduledCrop, ScheduledNoise, ToInput
@@ -19,7 +20,7 @@ def maco(  # noqa: PLR0913 - the parameters of the published function, keyword-o
     width: int = 512,
     channels: int = 3,
     *,
-    magnitude: Spectrum | FrozenArray | None = None,
+    magnitude: Any = None,
     crops: int = 32,
     steps: int = 256,
     noise: float | None = 0.08,
@@ -38,9 +39,10 @@ def maco(  # noqa: PLR0913 - the parameters of the published function, keyword-o
         height: image rows, in pixels.
         width: image columns, in pixels.
         channels: colour channels.
-        magnitude: a law, or what ``ph.fit_spectrum`` gave; by default 1/f.
+        magnitude: a law such as ``PowerLaw(1.2)``, or an array such as ``ph.fit_spectrum`` gives; by default 1/f.
         crops: windows in each step.
-        steps: number of steps, over which windows shrink.
+        steps: number of steps, over which windows shrink; ``ph.render(…, steps=…)`` would cut the run short, not
+            stretch the windows.
         noise: standard deviation in units of the published range [−1, 1]; half as much uniform noise comes with it.
             None lets it fall from 1 to 0.0001.
         sd: standard deviation of the phases, in radians.
@@ -50,7 +52,9 @@ def maco(  # noqa: PLR0913 - the parameters of the published function, keyword-o
         strength = strength[0], Exponential(_LAST_NOISE ** (1 / max(1, steps - 1)))
     return Recipe(
         name="maco",
-        parameterization=Phase(height, width, channels=channels, magnitude=magnitude or PowerLaw(), sd=sd),
+        parameterization=Phase(
+            height, width, channels=channels, magnitude=PowerLaw() if magnitude is None else magnitude, sd=sd
+        ),
         transforms=(
             ScheduledCrop(Linear(max(1, steps - 1), 0.5, 0.05)),
             ToInput(),

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
-from phosphene.render import Recipe
+from phosphene._references import BIBLIOGRAPHY
+from phosphene._types import FrozenArray
+
+_GREY = FrozenArray.of([[[0.5] * 64] * 64] * 3)
 
 
 @dataclass(frozen=True)
@@ -16,20 +19,31 @@ class Method:
     Attributes:
         name: what ``ph.recipes.get`` and ``phosphene render --recipe`` know it by.
         make: gives the recipe: of height, width and channels where it starts from noise, of an image (c, h, w) in
-            [0, 1] where it starts from a photograph; further parameters have the authors' defaults.
+            [0, 1] where it starts from a photograph; further parameters have the authors' defaults. Where it starts
+            from a network, it is a function that renders.
         source: who published it, and where.
         year: when.
-        start: what it starts from.
+        start: what it starts from: "noise" and "photograph" are recipes; "network" is a function of a network and
+            units, such as ``ph.recipes.diversity``.
         canvas: "input", where the canvas is as large as the network's input unless somebody says otherwise; "own",
-            where the method begins at a size of its own, from which it grows.
+            where the method has a size of its own.
+        follows: keys of the bibliography, for what starts from a network; a recipe has its own.
     """
 
     name: str
-    make: Callable[..., Recipe]
+    make: Callable[..., Any]
     source: str
     year: int
-    start: Literal["noise", "photograph"] = "noise"
+    start: Literal["noise", "photograph", "network"] = "noise"
     canvas: Literal["input", "own"] = "input"
+    follows: tuple[str, ...] = ()
+
+    def citation(self) -> str:
+        """BibTeX entries of what the method follows."""
+        if self.start == "network":
+            return "\n\n".join(BIBLIOGRAPHY[key] for key in self.follows)
+        # What a recipe cites does not depend on the photograph.
+        return (self.make(_GREY) if self.start == "photograph" else self.make()).citation()
 
     @property
     def summary(self) -> str:

@@ -10,7 +10,7 @@ from dataclasses import fields, replace
 from typing import Any, Final
 
 from phosphene._component import Component
-from phosphene.errors import ParameterError, nearest
+from phosphene.errors import ArgumentError, ParameterError, nearest
 from phosphene.models.network import Network
 from phosphene.objectives import Objective
 from phosphene.recipes.sheets import Sheet, rendered
@@ -48,7 +48,8 @@ def parameter_sheet(  # noqa: PLR0913 - an entry point, keyword-only
             parameters.
         columns: likewise.
         recipe: a recipe, or a function that makes one, such as ``ph.recipes.penalized``, which is called with the
-            network's number of channels beside the cell's values; by default the unit's own recipe.
+            cell's values and the network's number of channels, if it takes that; a function of a photograph as
+            ``functools.partial(ph.recipes.accentuation, image)``. By default the unit's own recipe.
         title: printed over the sheet.
         seed: seed of every random stream.
         progress: see :func:`phosphene.render`, for each render.
@@ -56,6 +57,7 @@ def parameter_sheet(  # noqa: PLR0913 - an entry point, keyword-only
     Raises:
         ParameterError: an axis has no name or several, no values, or the name of the other; the recipe has no such
             parameter, or a value is out of its range.
+        ArgumentError: the function needs a parameter that is no axis, such as a photograph.
         KeyboardInterrupt: a person broke off.
     """
     (down, down_values), (across, across_values) = _axis("rows", rows), _axis("columns", columns)
@@ -88,7 +90,19 @@ def _recipe_of(how: Recipe | Callable[..., Recipe], settings: Mapping[str, Any],
     for name in settings:
         if name not in known:
             raise ParameterError(f"the recipe's function has no parameter {name!r}; {_hint(name, known)}")
-    return how(**settings, channels=net.n_channels)
+    given = {"channels": net.n_channels, **settings} if "channels" in known else dict(settings)
+    if needed := [name for name, parameter in known.items() if _is_needed(parameter) and name not in given]:
+        name = getattr(how, "__name__", "the function")
+        raise ArgumentError(
+            f"the recipe's function needs {' and '.join(needed)}; give recipe=functools.partial({name}, "
+            f"{', '.join(f'{n}=…' for n in needed)})"
+        )
+    return how(**given)
+
+
+def _is_needed(parameter: inspect.Parameter) -> bool:
+    is_one = parameter.kind not in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD)
+    return is_one and parameter.default is parameter.empty
 
 
 def _changed(part: Any, path: Sequence[str], value: Any, name: str) -> Any:

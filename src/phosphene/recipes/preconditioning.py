@@ -7,6 +7,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
+from phosphene._component import check
 from phosphene.models.network import Network
 from phosphene.objectives import Objective
 from phosphene.optimizers import NormalizedAscent
@@ -37,8 +38,8 @@ def preconditioning_sheet(  # noqa: PLR0913 - an entry point, keyword-only
     Args:
         net: the network.
         unit: what all pictures show.
-        steps: numbers of steps.
-        step: root mean square of the image's change in the first step, in units of [0, 1].
+        steps: numbers of steps, at least one.
+        step: root mean square of the image's change in the first step, above 0, in units of [0, 1].
         size: height and width, in pixels; by default the network's input size.
         seed: seed of every random stream.
         progress: see :func:`phosphene.render`, for each render.
@@ -46,6 +47,8 @@ def preconditioning_sheet(  # noqa: PLR0913 - an entry point, keyword-only
     Raises:
         ParameterError: a value is out of range.
     """
+    check(len(steps) > 0, "steps", steps, "at least one number of steps")
+    check(0 < step < float("inf"), "step", step, "a number above 0")
     kinds = steepest(*(net.input_size if size is None else size), net.n_channels)
     how = {name: _stretched(net, unit, kind, step, seed=seed) for name, kind in kinds.items()}
     table = [[replace(recipe, steps=n) for n in steps] for recipe in how.values()]

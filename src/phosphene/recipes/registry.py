@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Mapping
+from dataclasses import replace
 from types import MappingProxyType
 from typing import Final
 
@@ -22,6 +24,7 @@ from phosphene.recipes.matlab import METHODS as _MATLAB
 from phosphene.recipes.method import Method
 from phosphene.recipes.naive import METHODS as _NAIVE
 from phosphene.recipes.regularization import METHODS as _REGULARIZATION
+from phosphene.recipes.running import METHODS as _RUNNING
 from phosphene.recipes.zoo import METHODS as _ZOO
 from phosphene.recipes.zoo_inversion import METHODS as _ZOO_INVERSION
 from phosphene.render import Recipe, channel_recipe, class_recipe
@@ -50,6 +53,7 @@ _METHODS: Final = (
     *_ZOO_INVERSION,
     *_MACO,
     *_ACCENTUATION,
+    *_RUNNING,
 )
 
 
@@ -71,7 +75,9 @@ def names() -> tuple[str, ...]:
     return tuple(method.name for method in methods() if method.start == "noise")
 
 
-def get(name: str, height: int | None = None, width: int | None = None, channels: int = 3) -> Recipe:
+def get(
+    name: str, height: int | None = None, width: int | None = None, channels: int = 3, *, steps: int | None = None
+) -> Recipe:
     """The recipe of that name.
 
     Args:
@@ -80,18 +86,23 @@ def get(name: str, height: int | None = None, width: int | None = None, channels
             size where it grows from one.
         width: image columns, in pixels.
         channels: colour channels.
+        steps: number of steps (of each stage); what else changes over the steps, such as MaCo's windows, is stretched
+            to them.
 
     Raises:
         RecipeError: no recipe has that name; the nearest are named.
-        ArgumentError: the recipe starts from a photograph.
+        ArgumentError: the method starts from a photograph or from a network.
     """
     method = find(name)
     if method.start != "noise":
-        made = f"ph.recipes.{method.make.__name__}"
-        raise ArgumentError(f"the recipe {name!r} starts from a photograph; call {made}(image)")
+        call, needs = f"ph.recipes.{method.make.__name__}", {"photograph": "image", "network": "net, …"}[method.start]
+        raise ArgumentError(f"{name!r} starts from a {method.start}; call {call}({needs})")
     own = {} if method.canvas == "own" else {"height": _SIDE, "width": _SIDE}
     asked = {key: value for key, value in (("height", height), ("width", width)) if value is not None}
-    return method.make(**(own | asked), channels=channels)
+    if steps is not None and "steps" in inspect.signature(method.make).parameters:
+        asked["steps"] = steps
+    made = method.make(**(own | asked), channels=channels)
+    return made if steps is None else replace(made, steps=steps)
 
 
 def find(name: str) -> Method:

@@ -14,7 +14,7 @@ from phosphene.functional.spectrum import mean_magnitude
 from phosphene.store.photographs import read_images
 
 
-def fit_spectrum(folder: str | os.PathLike[str], height: int, width: int) -> FrozenArray:
+def fit_spectrum(folder: str | os.PathLike[str], height: int = 512, width: int = 512) -> FrozenArray:
     """The mean magnitude of each frequency of the photographs in ``folder``, in decorrelated colours: (3, h, w // 2 +
     1), for ``Phase(height, width, magnitude=…)``; it serves other sizes too.
 

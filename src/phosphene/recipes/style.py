@@ -9,6 +9,7 @@ from dataclasses import replace
 from functools import reduce
 from operator import add
 
+from phosphene._component import check
 from phosphene._types import FrozenArray
 from phosphene.functional.gram import gram
 from phosphene.models.network import Network
@@ -84,8 +85,9 @@ def style_transfer(  # noqa: PLR0913 - an entry point, keyword-only
     Raises:
         ImageError: no image (c, h, w) in [0, 1], or another number of channels than the network's.
         UnknownLayerError, LayoutError: there is no such layer, or it has no channels.
-        ParameterError: no layer is given.
+        ParameterError: no layer is given, or a weight below 0.
     """
+    check(0 <= content_weight < float("inf"), "content_weight", content_weight, "a number from 0")
     shown, painted = fitted_photograph(net, content), fitted_photograph(net, style)
     plain = replace(inversion_recipe(shown), name="style_transfer", follows=("gatys2016style",))
     apart = [ActivationDifference(name, seen) for name, seen in activations_of(net, shown, content_layers).items()]

@@ -1,4 +1,4 @@
-"""Penalties on an image's transparency: its fourth channel, from 0 (clear) to 1 (opaque)."""
+"""Penalties on an image's transparency: the channel after its colours or its grey, from 0 (clear) to 1 (opaque)."""
 
 from __future__ import annotations
 
@@ -12,7 +12,8 @@ from phosphene._algebra import Regularizer
 from phosphene.errors import ImageError
 from phosphene.regularizers.penalties import BlurPenalty
 
-_ALPHA = 3
+#: Images of grey and of colours, which have no opacity.
+_OPAQUE = (1, 3)
 
 
 @dataclass(frozen=True)
@@ -38,13 +39,15 @@ class BlurAlphaPenalty(Regularizer):
 
 
 def alpha_of(image: Float[Tensor, "n c h w"]) -> Float[Tensor, "n 1 h w"]:
-    """The fourth channel.
+    """The last channel, as :class:`phosphene.parameterizations.Alpha` has it.
 
     Raises:
-        ImageError: there is none.
+        ImageError: there is none, as the image has one channel or three.
     """
-    if image.shape[1] <= _ALPHA:
+    channels = image.shape[1]
+    if channels in _OPAQUE:
         raise ImageError(
-            f"the image has {image.shape[1]} channels and no alpha; render 4 channels, the fourth of which is alpha"
+            f"the image has {channels} channel{'s' * (channels > 1)} and no alpha; render {channels + 1} channels, the "
+            "last of which is alpha: wrap the parameterization in Alpha(…)"
         )
-    return image[:, _ALPHA : _ALPHA + 1]
+    return image[:, -1:]

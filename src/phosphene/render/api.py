@@ -7,6 +7,7 @@ from dataclasses import replace
 
 import torch
 
+from phosphene import store
 from phosphene._algebra import Objective
 from phosphene.errors import ArgumentError, ParameterError
 from phosphene.models.network import Network
@@ -93,6 +94,7 @@ def render(  # noqa: PLR0913 - the public door: what is positional, how is keywo
         snapshots=_snapshots(steps_kept, recipes),
         weights_digest=net.digest,
         frames=frames,
+        stems=() if frames is None else store.distinct_stems([str(one) for one in wanted]),
     )
     size = None if batch_size is None else _whole("batch_size", batch_size)
     return run_jobs(jobs, net, settings, batch_size=size, progress=progress)

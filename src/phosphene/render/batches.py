@@ -30,6 +30,9 @@ _MEMORY_SHARE = 0.5
 #: Activations kept for the backward pass, their gradients, and what convolutions need meanwhile, in units of the
 #: activations.
 _ACTIVATION_COPIES = 4
+#: Copies of an image: parameters, those before the step, gradients, what conditioners and octaves need. A dream of
+#: 12 megapixels took 1.74 GiB beside the network, which is 13 (``benchmarks/dream_memory.py``).
+_IMAGE_COPIES = 13
 
 
 @dataclass(frozen=True)
@@ -91,6 +94,7 @@ def _fitting(net: Network, recipe: Recipe, layers: frozenset[str], *, device: to
         reached += 0 if name in containers else prod(shape.shape)
         needed = reached if name in layers or "" in layers else needed
     per_image = 4 * _ACTIVATION_COPIES * recipe.views * max(1, needed) * _area_of_a_view(net, recipe)
+    per_image += 4 * _IMAGE_COPIES * recipe.parameterization.image_channels * prod(max(recipe.sizes))
     return max(1, min(most, int(_MEMORY_SHARE * free_memory(device)) // per_image))
 
 

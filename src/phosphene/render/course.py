@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import torch
@@ -27,15 +27,19 @@ class Stage:
         guard: takes its steps.
         views: its transforms, made ready.
         steps: how many steps it has.
+        done: called after each step.
     """
 
     guard: Guard
     views: ViewPipeline
     steps: int
+    done: Callable[[], None]
 
     def looks(self) -> Iterator[Look]:
         """The look of each step."""
-        return (Look(self.views.look(step), step) for step in range(self.steps))
+        for step in range(self.steps):
+            yield Look(self.views.look(step), step)
+            self.done()
 
 
 @dataclass(frozen=True)
@@ -74,7 +78,12 @@ class Course:
         self.canvas = recipe.parameterization.build(
             self.n_images, setting.streams.fork("start"), device=setting.streams.device, dtype=setting.dtype
         )
+        if recipe.projections or recipe.stages is not None:
+            _check_assignable(self.canvas)
         self.guard: Guard | None = None
+        # The canvas of the stage before, until the first step of the next one is done, and the steps before that.
+        self._before: Canvas | None = None
+        self._steps_before = 0
 
     def __iter__(self) -> Iterator[Stage]:
         enter = None if self.recipe.stages is None else self.recipe.stages.begin(self.image())
@@ -82,7 +91,9 @@ class Course:
             canvas = self.canvas
             if enter is not None:
                 canvas = self._canvas_of(enter(number, self.image()), number)
+            self._before = self.canvas if number else None
             yield self._stage(canvas, number, steps)
+            self._steps_before += steps
 
     def _canvas_of(self, image: Tensor, number: int) -> Canvas:
         """A canvas that shows ``image``, at its size."""
@@ -98,10 +109,12 @@ class Course:
         plan = self.plan(recipe.sizes[number], number)
         if number == 0 and steps:
             look = Look(ViewPipeline(recipe.transforms, plan).look(0), 0)
-            self.starts = revive(problem, look, setting.streams.fork("start/again"))
+            # A photograph is not to be drowned in noise.
+            noise = None if recipe.parameterization.starts_from_image else setting.streams.fork("start/again")
+            self.starts = revive(problem, look, noise)
         guard = Guard(problem, recipe.optimizer.start(problem.parameters), recipe.projections, before=self.guard)
         self.canvas, self.guard = canvas, guard
-        return Stage(guard, ViewPipeline(recipe.transforms, plan), steps)
+        return Stage(guard, ViewPipeline(recipe.transforms, plan), steps, self._done)
 
     def plan(self, size: tuple[int, int], number: int) -> ViewPlan:
         """What the transforms of a stage need to know; later stages have draws of their own."""
@@ -126,15 +139,28 @@ class Course:
         """Whether the first stage has been made."""
         return self.guard is not None
 
+    def _done(self) -> None:
+        self._before = None
+        if isinstance(self.slope, ThroughImage):
+            self.slope.accumulate()
+
     def undo(self, step: int) -> None:
-        """Take back whatever was begun after ``step``."""
-        if self.guard is not None:
+        """Take back whatever was begun after ``step``, a stage that has taken no step included."""
+        if self._before is not None and step == self._steps_before:
+            self.canvas = self._before
+        elif self.guard is not None:
             self.guard.undo(step)
 
     @property
     def stopped_at(self) -> list[int]:
         """The step at which each image stopped, 0 for those that did not."""
         return [0] * self.n_images if self.guard is None else self.guard.stopped_at.tolist()
+
+
+def _check_assignable(canvas: Canvas) -> None:
+    """Refuse what cannot be set from an image before anything is rendered."""
+    if type(canvas).assign is Canvas.assign:
+        canvas.assign(torch.empty(0, 1, 1, 1))
 
 
 def _slope(recipe: Recipe, streams: Streams) -> Slope:

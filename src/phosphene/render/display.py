@@ -28,8 +28,10 @@ Pixels = np.ndarray[Any, np.dtype[np.uint8]]
 
 def to_uint8(image: Float[Tensor, "c h w"], *, alpha: bool = False) -> Pixels:
     """An image in [0, 1] as 8-bit (h, w) for one channel, else (h, w, 3): a missing third channel is black, further
-    ones are not shown. With ``alpha`` the fourth channel is opacity: (h, w, 4).
+    ones are not shown. With ``alpha`` the last of two or four channels is opacity: (h, w, 4).
     """
+    if alpha and image.shape[0] == 2:
+        image = image[[0, 0, 0, 1]]
     shown = 4 if alpha else 3
     values = image.detach().clamp(0, 1).mul(255).round().permute(1, 2, 0).cpu().numpy().astype(np.uint8)
     if values.shape[2] == 1:

@@ -163,8 +163,9 @@ def read_document(document: object, *, trust: bool = False) -> Picture:
 
 def _check_work(recipe: Recipe, n_images: int) -> None:
     """Refuse what would fill the memory of any machine: a document is read before anybody knows who wrote it."""
-    largest = max(height * width for height, width in recipe.sizes)
-    values = n_images * (1 + recipe.views) * largest * recipe.parameterization.image_channels
+    # Octaves keep the start image at all their sizes.
+    areas = [height * width for height, width in recipe.sizes]
+    values = n_images * (sum(areas) + recipe.views * max(areas)) * recipe.parameterization.image_channels
     if values > _MAX_VALUES:
         raise RecipeError(
             f"recipe: {n_images} images of {values // n_images} values with their views are too large to replay"

@@ -19,6 +19,7 @@ class Record:
         scores: score of each image at the start of each step (steps, n), on the render's device.
         wanted: the steps after which the image is kept.
         watch: told each step and a function that gives the images after it, while the run goes on.
+        ends_early: whether the run shall end when there is no room left, though its recipe has more steps.
         snapshots: the images that were kept (n, c, h, w), on the CPU; their size is that of their stage.
         steps: steps done.
         interrupted: whether a person ended the run early.
@@ -27,14 +28,15 @@ class Record:
     scores: Tensor
     wanted: frozenset[int]
     watch: Callable[[int, Callable[[], Tensor]], None]
+    ends_early: bool = False
     snapshots: dict[int, Tensor] = field(default_factory=dict[int, Tensor])
     steps: int = 0
     interrupted: bool = False
 
     @property
-    def is_full(self) -> bool:
-        """Whether all steps are done."""
-        return self.steps == len(self.scores)
+    def is_over(self) -> bool:
+        """Whether the run ends here, before its last stage."""
+        return self.ends_early and self.steps == len(self.scores)
 
     def note(self, scores: Tensor, image: Callable[[], Tensor]) -> None:
         """Keep what the next step brought."""
@@ -56,14 +58,16 @@ def climb(course: Course, record: Record, *, progress: Callable[[int], None]) ->
     A keyboard interrupt ends the run after the last whole step, and the record says so; before the first stage is made
     there is nothing to keep, and it goes on.
     """
+    if record.is_over:
+        return
     try:
         for stage in course:
             for look in stage.looks():
-                if record.is_full:
-                    return
                 scores = stage.guard.step(record.steps + 1, look)
                 record.note(scores, course.image)
                 progress(course.n_images)
+                if record.is_over:
+                    return
     except KeyboardInterrupt:
         if not course.is_begun:
             raise

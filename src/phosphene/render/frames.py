@@ -20,6 +20,8 @@ _MOVIES = frozenset({".gif", ".mp4"})
 
 #: Told a step and a function that gives the images after it.
 Watch = Callable[[int, Callable[[], Tensor]], None]
+#: Writes the picture of a row of the batch after a step.
+Write = Callable[[int, int, display.Pixels], object]
 
 
 @dataclass(frozen=True)
@@ -42,13 +44,24 @@ class Frames:
     def __post_init__(self) -> None:
         if not isinstance(self.path, Path | str):  # pyright: ignore[reportUnnecessaryIsInstance]
             raise ArgumentError(f"path is {self.path!r}; expected a folder, or the name of a .gif or .mp4 file")
+        for name, value in (("every", self.every), ("fps", self.fps)):
+            if isinstance(value, bool) or not isinstance(value, int):  # pyright: ignore[reportUnnecessaryIsInstance]
+                raise ArgumentError(f"{name} is {value!r}; expected a whole number")
         check(self.every > 0, "every", self.every, "a whole number of steps above 0")
         check(0 < self.fps <= 240, "fps", self.fps, "frames per second from 1 to 240")
 
 
 @contextmanager
-def watching(frames: Frames | None, names: Sequence[str], recipe: Recipe) -> Generator[Watch, None, None]:
-    """While the block lasts, what writes the frames of a batch whose pictures are called ``names``.
+def watching(
+    frames: Frames | None, stems: Sequence[str], recipe: Recipe, *, alone: bool
+) -> Generator[Watch, None, None]:
+    """While the block lasts, what writes the frames of a batch.
+
+    Args:
+        frames: where, if at all.
+        stems: the name of each picture's files, distinct over the whole render.
+        recipe: how the pictures are made.
+        alone: whether the whole render is a single picture.
 
     Raises:
         StorageError: a file cannot be written.
@@ -58,24 +71,31 @@ def watching(frames: Frames | None, names: Sequence[str], recipe: Recipe) -> Gen
         yield lambda step, image: None
         return
     with ExitStack() as stack:
-        write = _writer(frames, names, recipe, stack)
+        if _is_movie(frames):
+            write = _to_movies(frames, [""] if alone else stems, recipe, stack)
+        else:
+            write = _to_folder(frames, stems)
+        has_alpha = (recipe.parameterization.image_channels, recipe.view_channels) in ((4, 3), (2, 1))
 
         def watch(step: int, image: Callable[[], Tensor]) -> None:
             if step % frames.every == 0:
                 for row, one in enumerate(finished(image(), recipe.finish)):
-                    write(row, step, display.to_uint8(one, alpha=one.shape[0] == 4))
+                    write(row, step, display.to_uint8(one, alpha=has_alpha))
 
         yield watch
 
 
-def _writer(
-    frames: Frames, names: Sequence[str], recipe: Recipe, stack: ExitStack
-) -> Callable[[int, int, display.Pixels], object]:
+def _is_movie(frames: Frames) -> bool:
+    return Path(frames.path).suffix.lower() in _MOVIES
+
+
+def _to_folder(frames: Frames, stems: Sequence[str]) -> Write:
+    folder = Path(frames.path)
+    return lambda row, step, pixels: store.write_png(folder / f"{stems[row]}_{step:05d}.png", pixels)
+
+
+def _to_movies(frames: Frames, stems: Sequence[str], recipe: Recipe, stack: ExitStack) -> Write:
     path = Path(frames.path)
-    stems = store.distinct_stems(names)
-    if path.suffix.lower() not in _MOVIES:
-        return lambda row, step, pixels: store.write_png(path / f"{stems[row]}_{step:05d}.png", pixels)
-    paths = [path] if len(names) == 1 else [path.with_name(f"{path.stem}_{stem}{path.suffix}") for stem in stems]
-    size = max(recipe.sizes)
-    movies = [stack.enter_context(store.open_movie(p, size=size, fps=frames.fps)) for p in paths]
+    paths = [path.with_name(f"{path.stem}_{stem}{path.suffix}") if stem else path for stem in stems]
+    movies = [stack.enter_context(store.open_movie(p, size=max(recipe.sizes), fps=frames.fps)) for p in paths]
     return lambda row, step, pixels: movies[row](pixels)

@@ -107,15 +107,15 @@ class Start:
     dead: bool
 
 
-def revive(problem: Problem, look: Look, noise: Generators) -> list[Start]:
+def revive(problem: Problem, look: Look, noise: Generators | None) -> list[Start]:
     """Restart images whose gradient is exactly zero (dead ReLUs) from stronger noise, at most :data:`MAX_RESTARTS`
-    times.
+    times; without ``noise`` they stay as they are.
     """
     restarts = torch.zeros(problem.n_images, dtype=torch.long)
     problem.evaluate(look)
     dead = problem.dead().cpu()
     for attempt in range(1, MAX_RESTARTS + 1):
-        if not bool(dead.any()):
+        if noise is None or not bool(dead.any()):
             break
         problem.canvas.disturb(dead, noise, _STRONGER**attempt)
         restarts += dead

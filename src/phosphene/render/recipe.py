@@ -24,6 +24,7 @@ from phosphene.transforms import Transform, as_transform
 #: The far end of sensible runs; a recipe from a stranger shall not ask for more.
 _MAX_STEPS = 10**6
 _MAX_VIEWS = 4096
+_MAX_SIDE = 2**14
 _FINISHES = ("clip", "linear", "standard", "percentile", "none")
 
 Finish = Literal["clip", "linear", "standard", "percentile", "none"]
@@ -88,6 +89,15 @@ class Recipe(Component):
             check(self.views == 1, "views", self.views, "1 beside tiles")
         check(1 <= self.views <= _MAX_VIEWS, "views", self.views, f"a whole number from 1 to {_MAX_VIEWS}")
         check(0 <= self.steps <= _MAX_STEPS, "steps", self.steps, f"a whole number from 0 to {_MAX_STEPS}")
+        for size in self.sizes:
+            check(all(0 < side <= _MAX_SIDE for side in size), "stages", size, f"sizes from 1 to {_MAX_SIDE} pixels")
+        searches = self.optimizer.searches_lines
+        check(
+            not (searches and self.conditioners),
+            "optimizer",
+            self.optimizer.kind(),
+            "one without a line search, such as Adam, beside conditioners: a search follows the score's own slope",
+        )
         check(self.finish in _FINISHES, "finish", self.finish, f"one of {', '.join(map(repr, _FINISHES))}")
         known = self.transparency in ("none", "gradients")
         check(known, "transparency", self.transparency, "'none' or 'gradients'")

@@ -14,6 +14,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from phosphene import store
+from phosphene._component import check
 from phosphene._types import JSON
 from phosphene.errors import ArgumentError, MissingExtraError, UnitRangeError
 from phosphene.models.network import Network
@@ -121,6 +122,25 @@ class Result:
         """The pictures as 8-bit Pillow images; those of more than three channels show the first three."""
         return [display.to_pil(image) for image in self.images]
 
+    def cutouts(self, percentile: float = 95.0) -> Float[Tensor, "n 4 h w"]:
+        """The pictures with what did not matter left transparent: opacity is the accumulated magnitude of the
+        gradient, 1 from that percentile of each picture on (Fel et al. 2023; xplique and horama show it so).
+
+        Raises:
+            ArgumentError: the recipe did not accumulate gradients, or the pictures are not of three channels.
+            ParameterError: the percentile is out of range.
+        """
+        if self.transparency is None or self.images.shape[1] != 3:
+            raise ArgumentError(
+                "only pictures of three channels whose recipe says transparency='gradients' can be cut out"
+            )
+        check(0 < percentile <= 100, "percentile", percentile, "a number above 0, at most 100")
+        strength = self.transparency.flatten(1)
+        rank = max(1, round(strength.shape[1] * percentile / 100))
+        full = strength.kthvalue(rank, dim=1).values.clamp(min=torch.finfo(torch.float32).tiny)
+        opacity = (self.transparency / full[:, None, None, None]).clamp(0, 1)
+        return torch.cat([self.images, opacity], 1)
+
     def save(self, path: str | Path) -> list[Path]:
         """Write PNGs that carry their whole recipe; ``phosphene replay`` makes them again.
 
@@ -167,8 +187,9 @@ class Result:
 
     @property
     def has_alpha(self) -> bool:
-        """Whether the fourth channel of the pictures is opacity: they have one more than the network sees."""
-        return self.images.shape[1] == 4 and self._origin[0][1].n_channels == 3
+        """Whether the last channel of the pictures is opacity: they have one more than the network sees."""
+        channels = self.images.shape[1]
+        return channels in (2, 4) and self._origin[0][1].n_channels == channels - 1
 
     def _pixels(self) -> list[display.Pixels]:
         return [display.to_uint8(image, alpha=self.has_alpha) for image in self.images]

@@ -21,7 +21,7 @@ from phosphene.render.frames import Frames, watching
 from phosphene.render.guard import MAX_RESTARTS, Start
 from phosphene.render.problem import Forward, Look, score
 from phosphene.render.recipe import Recipe
-from phosphene.render.slopes import ThroughImage
+from phosphene.render.slopes import ThroughImage, resized
 from phosphene.transforms import ToInput, Transform, ViewPipeline, ViewPlan, held_out_views
 
 #: Held-out views by which robustness is measured: so many looks of so many views.
@@ -39,6 +39,7 @@ class Settings:
         snapshots: the steps after which the images are kept.
         weights_digest: SHA-256 of the network's weights when the render began.
         frames: where frames are written while the render goes on, if they are.
+        stems: the file name of each job's frames, by the job's index.
         until: end after so many steps, stages or not.
     """
 
@@ -48,6 +49,7 @@ class Settings:
     snapshots: frozenset[int]
     weights_digest: str
     frames: Frames | None = None
+    stems: Sequence[str] = ()
     until: int | None = None
 
     @property
@@ -118,8 +120,9 @@ def run_batch(
     course = Course(recipe, setting)
     n_steps = recipe.total_steps if settings.until is None else min(settings.until, recipe.total_steps)
     scores = torch.zeros(n_steps, len(jobs), device=settings.device)
-    with watching(settings.frames, [str(j.objective) for j in jobs], recipe) as watch:
-        record = Record(scores, settings.snapshots, watch)
+    stems = [settings.stems[j.index] for j in jobs] if settings.frames else []
+    with watching(settings.frames, stems, recipe, alone=len(settings.stems) == 1) as watch:
+        record = Record(scores, settings.snapshots, watch, ends_early=n_steps < recipe.total_steps)
         record.keep(course.image)
         climb(course, record, progress=progress)
     images = finished(course.image(), recipe.finish)
@@ -134,15 +137,15 @@ def run_batch(
         robust_scores=robust,
         status=tuple(_sentence(start, stopped, record) for start, stopped in pairs),
         snapshots={step: finished(kept, recipe.finish) for step, kept in record.snapshots.items()},
-        transparency=_transparency(course),
+        transparency=_transparency(course, images),
         seconds=perf_counter() - started,
         interrupted=record.interrupted,
     )
 
 
-def _transparency(course: Course) -> Tensor | None:
+def _transparency(course: Course, images: Tensor) -> Tensor | None:
     magnitude = course.slope.accumulated if isinstance(course.slope, ThroughImage) else None
-    return None if magnitude is None else magnitude.to("cpu", torch.float32)
+    return None if magnitude is None else resized(magnitude, images).to("cpu", torch.float32)
 
 
 def _measured(images: Tensor, setting: Setting, recipe: Recipe, record: Record) -> tuple[Tensor, Tensor]:
@@ -183,7 +186,12 @@ def measure(images: Tensor, setting: Setting, recipe: Recipe) -> tuple[Tensor, T
 def _sentence(start: Start, stopped_at: int, record: Record) -> str:
     """How an image fared; "ok" where all went well."""
     if stopped_at:
-        return f"stopped at step {stopped_at}: score or gradient was not finite; the image before it is kept"
+        again = f"; {start.restarts} restarts from stronger noise came before" if start.restarts else ""
+        if start.dead:
+            again = f"; the gradient was exactly zero at the start{again}"
+        return f"stopped at step {stopped_at}: score or gradient was not finite; the image before it is kept{again}"
+    if start.dead and not start.restarts:
+        return "dead: the gradient is exactly zero at the image that it starts from"
     if start.dead:
         return f"dead: the gradient stayed exactly zero through {MAX_RESTARTS} restarts from stronger noise"
     if record.interrupted:

@@ -107,5 +107,6 @@ def _check_channels(recipe: Recipe, net: Network) -> None:
 def _check_tiles(job: Job) -> None:
     extra = job.recipe.regularizer
     wanted = job.objective if extra is None else job.objective + extra
-    if job.recipe.tiles is not None and wanted.needs_whole_image:
+    tiles = job.recipe.tiles
+    if tiles is not None and wanted.needs_whole_image and not all(tiles.fits(*size) for size in job.recipe.sizes):
         raise ParameterError(f"{wanted} needs the whole image, but the recipe looks at tiles; take tiles=None")

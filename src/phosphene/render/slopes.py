@@ -121,23 +121,41 @@ class ThroughImage:
     """The gradient in the images, conditioned there, then pulled back to the parameters.
 
     Attributes:
-        accumulated: sum over all steps so far of the gradient's magnitude (n, 1, h, w), or None before the first.
+        accumulated: sum over all steps so far of the gradient's magnitude (n, 1, h, w), at the size of the last stage
+            that took a step; None before the first.
     """
 
     def __init__(self, in_image: WholeImage | Tiled, conditioners: Sequence[Conditioner], *, accumulates: bool) -> None:
         self.in_image, self.conditioners = in_image, tuple(conditioners)
         self.accumulates = accumulates
         self.accumulated: Tensor | None = None
+        self._look: Look | None = None
+        self._magnitude: Tensor | None = None
 
     def __call__(self, problem: Problem, look: Look) -> tuple[Tensor, Sequence[Tensor | None]]:
-        if look.step == 0:
-            self.accumulated = None  # a dead start is tried again from other noise
         image = problem.canvas()
         scores, slope = self.in_image(problem, image, look)
-        if self.accumulates and look.step >= 0:
-            magnitude = slope.abs().sum(1, keepdim=True)
-            self.accumulated = magnitude if self.accumulated is None else self.accumulated + magnitude
+        # Where the step starts: further evaluations of a line search see the same look.
+        if self.accumulates and look is not self._look:
+            self._look, self._magnitude = look, slope.abs().sum(1, keepdim=True)
         with torch.no_grad():
             for conditioner in self.conditioners:
                 slope = conditioner.condition(slope, max(0, look.step))
         return scores, torch.autograd.grad(image, problem.parameters, grad_outputs=slope, allow_unused=True)
+
+    def accumulate(self) -> None:
+        """Add the magnitude of the step that was done; what earlier stages brought is resized to its size."""
+        if self._magnitude is None:
+            return
+        if self.accumulated is None:
+            self.accumulated = self._magnitude
+        else:
+            self.accumulated = resized(self.accumulated, self._magnitude) + self._magnitude
+        self._magnitude = None
+
+
+def resized(values: Float[Tensor, "n 1 h w"], like: Float[Tensor, "n _ p q"]) -> Float[Tensor, "n 1 p q"]:
+    """The values at another image's size."""
+    if values.shape[2:] == like.shape[2:]:
+        return values
+    return F.interpolate(values, size=like.shape[2:], mode="bilinear", align_corners=False)

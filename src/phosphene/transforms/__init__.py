@@ -2,7 +2,18 @@
 
 from phosphene.transforms.alpha import CollapseAlpha
 from phosphene.transforms.base import Custom, Transform
-from phosphene.transforms.geometric import CropOrPad, Flip, Jitter, Pad, RandomCrop, Resize, Rotate, Scale, ToInput
+from phosphene.transforms.geometric import (
+    CropOrPad,
+    Flip,
+    Jitter,
+    Pad,
+    RandomCrop,
+    Resize,
+    Rotate,
+    Scale,
+    ToCanvas,
+    ToInput,
+)
 from phosphene.transforms.photometric import ColorJitter, GaussianBlur, GaussianNoise
 from phosphene.transforms.pipeline import ViewPipeline, ViewPlan, as_transform
 from phosphene.transforms.scheduled import ScheduledCrop, ScheduledNoise
@@ -24,6 +35,7 @@ __all__ = [
     "Scale",
     "ScheduledCrop",
     "ScheduledNoise",
+    "ToCanvas",
     "ToInput",
     "Transform",
     "ViewPipeline",

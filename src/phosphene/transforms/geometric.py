@@ -234,5 +234,15 @@ class ToInput(Geometric):
         return _nothing(draws), frame
 
 
+@dataclass(frozen=True)
+class ToCanvas(Geometric):
+    """A central window of the canvas's own size, so that padding is cut off again; the engine puts
+    :class:`CropOrPad` with that size in its place.
+    """
+
+    def place(self, draws: Draws, frame: Frame) -> tuple[Affine, Frame]:
+        return _nothing(draws), frame
+
+
 def _nothing(draws: Draws) -> Affine:
     return translation(torch.zeros(draws.n_steps, len(draws.generators.cpu), draws.n_views, 2, dtype=torch.float64))

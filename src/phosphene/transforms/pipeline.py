@@ -18,7 +18,7 @@ from phosphene.errors import ArgumentError
 from phosphene.functional.geometry import normalized, resample
 from phosphene.functional.random import Generators, Streams
 from phosphene.transforms.base import Custom, Draws, Frame, Geometric, Photometric, Transform, ViewFunction
-from phosphene.transforms.geometric import CropOrPad, Jitter, Pad, Resize, ToInput
+from phosphene.transforms.geometric import CropOrPad, Jitter, Pad, Resize, ToCanvas, ToInput
 
 #: Draws are made for this many steps at once. It never depends on the number of steps, so a run begins like every
 #: longer one.
@@ -276,6 +276,8 @@ def _chain(transforms: Iterable[object], plan: ViewPlan) -> list[Transform]:
 
 
 def _resolve(transform: Transform, plan: ViewPlan) -> Transform:
+    if isinstance(transform, ToCanvas):
+        return CropOrPad(*plan.canvas)
     return Resize(*plan.input_size) if isinstance(transform, ToInput) else transform
 
 

@@ -7,7 +7,7 @@ import pytest
 import torch
 from networks import random_images
 
-from phosphene.functional.spectrum import decay_scale, frequencies, to_image, to_spectrum
+from phosphene.functional.spectrum import decay_scale, frequencies, periodic_part, to_image, to_spectrum
 
 SIZES = [(4, 4), (5, 5), (6, 9), (9, 6), (1, 7), (8, 1)]
 
@@ -63,3 +63,29 @@ def test_lucids_unnormalised_transform_with_its_square_root_is_ours():
     spectrum = torch.randn(1, 1, 6, 5, 2, generator=torch.Generator().manual_seed(1), dtype=torch.float64)
     plain = np.fft.irfft2(np.sqrt(48) * (spectrum[..., 0].numpy() + 1j * spectrum[..., 1].numpy()), s=(6, 8))
     np.testing.assert_allclose(to_image(spectrum, 6, 8), plain, atol=1e-12)
+
+
+@pytest.mark.parametrize("size", [(9, 12), (8, 7), (5, 5)])
+def test_the_periodic_part_solves_moisans_equation(size):
+    height, width = size
+    image = torch.rand(2, 3, height, width, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+    part = periodic_part(image)
+    smooth = image - part
+    # The smooth part's periodic Laplacian is the image's jumps across the border, pixel by pixel.
+    for y in range(height):
+        for x in range(width):
+            neighbours = [((y - 1) % height, x), ((y + 1) % height, x), (y, (x - 1) % width), (y, (x + 1) % width)]
+            laplacian = sum(smooth[..., a, b] for a, b in neighbours) - 4 * smooth[..., y, x]
+            jump = torch.zeros(2, 3, dtype=torch.float64)
+            if y in (0, height - 1):
+                jump = jump + image[..., height - 1 - y, x] - image[..., y, x]
+            if x in (0, width - 1):
+                jump = jump + image[..., y, width - 1 - x] - image[..., y, x]
+            torch.testing.assert_close(laplacian, jump, rtol=0, atol=1e-10)
+    torch.testing.assert_close(part.mean((2, 3)), image.mean((2, 3)), rtol=0, atol=1e-12)
+
+
+def test_a_ramps_cross_in_the_spectrum_is_a_tenth_in_its_periodic_part():
+    ramp = torch.linspace(0, 1, 16, dtype=torch.float64).expand(1, 1, 12, 16).contiguous()
+    plain, periodic = (torch.fft.rfft2(x).abs()[0, 0, 0, 1:].sum() for x in (ramp, periodic_part(ramp)))
+    assert float(periodic) < 0.1 * float(plain)

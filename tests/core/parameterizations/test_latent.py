@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 import phosphene as ph
 from phosphene import optimizers as o
-from phosphene.errors import ArgumentError, ParameterError, TrustError
+from phosphene.errors import ArgumentError, ParameterError, TrustError, WeightsError
 from phosphene.objectives import Custom
 from phosphene.parameterizations import Parameterization
 from phosphene.parameterizations.generators import (
@@ -25,6 +25,7 @@ from phosphene.parameterizations.generators import (
     LatentConstraint,
     UnitNorm,
 )
+from phosphene.parameterizations.generators.custom import UnsavedGenerator
 
 CODE, CHANNELS, SIZE = 5, 3, (6, 7)
 D = CHANNELS * math.prod(SIZE)
@@ -313,11 +314,48 @@ def test_a_function_of_a_module_comes_back_from_json_with_trust_only():
         Parameterization.from_json(document, trust=True)
 
 
-def test_a_module_keeps_its_name_for_the_record_but_is_not_replayed():
-    document = Latent(CustomGenerator(linear_module(), (CODE,))).to_json()
-    assert document["generator"]["function"] == "torch.nn.modules.container:Sequential"
-    with pytest.raises(ph.errors.RecipeError, match="expected a module or a function of codes"):
-        Parameterization.from_json(document, trust=True)
+class Striped:
+    """Ways to draw that no name leads to."""
+
+    def draw(self, codes: Tensor) -> Tensor:
+        return stripes(codes)
+
+
+NAMELESS = {
+    "torch.nn.modules.container.Sequential": lambda: linear_module(2),
+    r"test_latent.<lambda>": lambda: lambda codes: stripes(codes),
+    r"test_latent.Striped.draw": lambda: Striped().draw,
+}
+
+
+@pytest.mark.parametrize("trust", [False, True])
+@pytest.mark.parametrize("name", NAMELESS)
+def test_what_no_name_leads_to_keeps_its_name_for_the_record_and_asks_for_no_trust(name, trust):
+    latent = Latent(CustomGenerator(NAMELESS[name](), (2,), (-1, 1)), 8, 9, sd=2.0, constraint=UnitNorm(3.0))
+    document = json.loads(json.dumps(latent.to_json()))
+    read = Parameterization.from_json(document, trust=trust)
+    assert read.to_json() == document
+    assert read.generator.name.endswith(name.rpartition(".")[2])
+    assert (read.height, read.width, read.sd, read.constraint) == (8, 9, 2.0, UnitNorm(3.0))
+    assert read.generator.code_shape == (2,)
+    assert (read.generator.n_channels, *read.generator.size) == latent.generator._drawn_shape
+
+
+@pytest.mark.parametrize("trust", [False, True])
+def test_a_modules_picture_is_replayed_with_that_module_at_hand_only(trust, tmp_path):
+    net, module = conv_net(), linear_module()
+    result = quick(net, ph.Channel("conv2", 0), parameterization=Latent(CustomGenerator(module, (CODE,))), steps=2)
+    path = result.save(tmp_path / "picture.png")[0]
+    message = (
+        r"drawn by torch.nn.modules.container.Sequential, .*only with that generator at hand: render with .*\(5,\)"
+    )
+    with pytest.raises(WeightsError, match=message):
+        ph.replay(path, net=net, trust=trust, progress=False)
+    recipe = ph.Recipe.from_json(result.documents[0]["recipe"])
+    again = ph.render(
+        net, ph.Channel("conv2", 0), Latent(CustomGenerator(module, (CODE,))), recipe=recipe, progress=False
+    )
+    assert torch.equal(again.images, result.images)
 
 
 def test_an_image_does_not_tell_its_code():
@@ -347,6 +385,8 @@ def test_a_generator_that_mixes_codes_is_refused():
         (lambda _: CustomGenerator(stripes, (2,), (1, 1)), r"value_range is \(1.0, 1.0\); expected \(low, high\)"),
         (lambda _: CustomGenerator(stripes, (2,), image_shape=(4, 6)), r"image_shape is \(4, 6\); expected \(channels"),
         (lambda _: CustomGenerator(stripes, (2,), image_shape=(1, 0, 6)), r"image_shape is \(1, 0, 6\); expected"),
+        (lambda _: UnsavedGenerator("m.Decoder", (0,), (3, 4, 5)), r"shape is \(0,\); expected whole numbers"),
+        (lambda _: UnsavedGenerator("m.Decoder", (2,), (3, 4)), r"image_shape is \(3, 4\); expected \(channels"),
         (lambda _: CustomGenerator(stripes, (3,)).size, "function failed on codes"),
         (lambda _: CustomGenerator(nn.Identity(), (3,)).size, r"gave \(1, 3\) for codes \(1, 3\); expected images"),
     ],

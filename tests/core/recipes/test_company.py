@@ -102,7 +102,7 @@ def test_what_makes_no_company_is_refused():
     net, unit = conv_net(), ph.Channel("conv2", 3)
     with pytest.raises(ParameterError, match="n is 1; expected at least 2 pictures"):
         diversity(net, unit, n=1)
-    with pytest.raises(ArgumentError, match="class:1 is not in one layer; say in which layer"):
+    with pytest.raises(ArgumentError, match="class:1 is not in one layer; say in which layer .*: layer='…'"):
         diversity(net, ph.Logit(1))
     with pytest.raises(UnknownLayerError, match="conv9"):
         diversity(net, unit, layer="conv9", progress=False)
@@ -110,3 +110,9 @@ def test_what_makes_no_company_is_refused():
         joint(net, [unit])
     with pytest.raises(ParameterError, match="n is 0; expected at least 1 direction"):
         random_directions(net, "conv2", n=0)
+
+
+@pytest.mark.parametrize("weight", [-1.0, float("inf"), float("nan"), "even"])
+def test_a_weight_under_which_pictures_would_be_alike_is_refused(weight):
+    with pytest.raises(ParameterError, match="weight is .*; expected a number from 0, or 'balanced'"):
+        diversity(conv_net(), ph.Channel("conv2", 3), weight=weight)

@@ -25,7 +25,7 @@ def test_the_articles_settings():
         t.Scale(options=(1.0, 0.975, 1.025, 0.95, 1.05)),
         t.Rotate(options_deg=tuple(float(a) for a in range(-5, 6))),
         t.Jitter(8, mode="crop"),
-        t.CropOrPad(40, 30),
+        t.ToCanvas(),
     )
     assert (recipe.optimizer, recipe.steps) == (optimizers.Adam(lr=0.05), 2560)
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -50,6 +52,22 @@ def test_the_best_attempt_of_each_direction_is_kept():
         assert torch.equal(result.images[icon], tried.images[best])
         assert result.documents[icon]["index"] == best
         assert float(result.final_scores[icon]) == float(tried.final_scores[best])
+
+
+def test_the_last_eight_steps_say_which_attempt_is_best():
+    net = conv_net()
+    recipe = replace(plain(12, 10, steps=14), transforms=(ph.transforms.Jitter(4),))
+    result = icons(net, "conv2", DIRECTIONS, attempts=4, recipe=recipe, seed=4, progress=False)
+    tried = ph.render(net, units_of(DIRECTIONS) * 4, recipe=recipe, seed=4, progress=False)
+    curves = np.stack([curve.numpy() for curve in tried.scores]).reshape(4, 2, 14)
+    best = curves[..., 6:].mean(-1).argmax(0)
+    # in this run neither the last step nor the mean of all would choose the same
+    assert (best.tolist(), curves[..., -1].argmax(0).tolist(), curves.mean(-1).argmax(0).tolist()) == (
+        [2, 2],
+        [1, 2],
+        [3, 3],
+    )
+    assert [document["index"] for document in result.documents] == (2 * best + [0, 1]).tolist()
 
 
 def test_a_layer_without_positions_has_directions_too():

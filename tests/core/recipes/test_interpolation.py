@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from collections import OrderedDict
 
 import numpy as np
@@ -88,5 +89,28 @@ def test_neighbours_are_held_together_in_the_last_layer_of_each_finer_resolution
 def test_an_interpolation_needs_two_ends_in_layers():
     with pytest.raises(ParameterError, match="n is 1; expected at least 2 images"):
         interpolation(conv_net(), FIRST, SECOND, n=1)
-    with pytest.raises(ArgumentError, match="class:1 is not in one layer"):
-        interpolation(conv_net(), FIRST, ph.Logit(1))
+
+
+@pytest.mark.parametrize("second", [ph.Logit(1), FIRST + SECOND], ids=str)
+def test_an_end_without_a_layer_needs_to_be_told_where_pictures_are_aligned(second):
+    net, message = conv_net(), r"is not in one layer; say in which layer .*: align=\['…'\], or align=\[\] for none"
+    with pytest.raises(ArgumentError, match=message):
+        interpolation(net, FIRST, second)
+    for layers in ("conv1", []):
+        result = interpolation(net, FIRST, second, n=2, align=layers, recipe=plain(12, 10, steps=1), progress=False)
+        assert result.status == ("ok", "ok")
+
+
+@pytest.mark.parametrize("weight", [-1.0, float("inf"), float("nan")])
+def test_a_weight_that_would_push_neighbours_apart_is_refused(weight):
+    with pytest.raises(ParameterError, match="weight is .*; expected a number from 0"):
+        interpolation(conv_net(), FIRST, SECOND, weight=weight)
+
+
+def test_the_default_alignment_is_the_notebooks():
+    defaults = {name: p.default for name, p in inspect.signature(interpolation).parameters.items()}
+    assert (defaults["n"], defaults["weight"], defaults["decay_ratio"]) == (6, 0.1, 5.0)
+    net, recipe = conv_net(), plain(12, 10, steps=1)
+    result = interpolation(net, FIRST, SECOND, n=2, align="conv1", recipe=recipe, progress=False)
+    told = ph.objectives.Objective.from_json(result.documents[0]["objectives"][0])
+    assert told == 1.0 * FIRST + 0.0 * SECOND + -0.1 * Alignment("conv1", decay_ratio=5.0)

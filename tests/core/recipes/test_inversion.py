@@ -14,7 +14,7 @@ import phosphene as ph
 from phosphene.errors import ImageError, ParameterError, UnknownLayerError
 from phosphene.recipes.inversion import caricature, caricature_recipe, feature_inversion, inversion_recipe
 from phosphene.recipes.style import style_transfer, texture
-from phosphene.transforms import CropOrPad
+from phosphene.transforms import Pad, ToCanvas
 
 SIZES = [(3, (12, 10)), (1, (9, 13))]
 
@@ -74,9 +74,9 @@ def test_the_photograph_is_seen_as_the_picture_is():
     assert scores[0] > 0
 
 
-def test_the_default_recipe_is_lucids_cropped_to_the_photograph():
+def test_the_default_recipe_is_lucids_with_mirrored_padding_cropped_to_the_photograph():
     recipe, lucid = inversion_recipe(photo_of(1, (30, 20))), ph.recipes.lucid(30, 20, 1)
-    assert recipe.transforms == (*lucid.transforms, CropOrPad(30, 20))
+    assert recipe.transforms == (Pad(12), *lucid.transforms[1:], ToCanvas())
     assert (recipe.parameterization, recipe.optimizer, recipe.steps) == (lucid.parameterization, lucid.optimizer, 512)
     assert caricature_recipe(photo_of(1, (30, 20))).name == "caricature"
 
@@ -125,6 +125,26 @@ def test_style_transfer_weighs_content_against_style():
 
     expected = climbed(start(recipe, objectives_of(result))["pixels"], total)
     assert np.abs(result.images.numpy() - expected).max() < 1e-5
+
+
+@pytest.mark.parametrize("weight", [-3.0, float("inf"), float("nan")])
+def test_a_weight_that_would_flee_the_content_is_refused(weight):
+    photo = photo_of(3, (12, 10))
+    with pytest.raises(ParameterError, match="content_weight is .*; expected a number from 0"):
+        style_transfer(conv_net(), photo, photo, style_layers="conv1", content_layers="conv2", content_weight=weight)
+
+
+def test_content_counts_a_hundred_times_by_default_as_in_the_notebook():
+    net, content, style = conv_net(), photo_of(3, (12, 10)), photo_of(3, (12, 10), seed=2)
+    layers = {"style_layers": "conv1", "content_layers": "conv2"}
+    recipe = plain(12, 10, steps=2)
+    by_default, given, less = (
+        style_transfer(net, content, style, **layers, **weight, recipe=recipe, progress=False)
+        for weight in ({}, {"content_weight": 100.0}, {"content_weight": 10.0})
+    )
+    assert objectives_of(by_default) == objectives_of(given)
+    assert torch.equal(by_default.images, given.images)
+    assert not torch.equal(by_default.images, less.images)
 
 
 def test_photographs_of_other_sizes_are_cut_to_the_networks_input():

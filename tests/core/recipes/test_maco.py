@@ -13,7 +13,7 @@ from torch import Tensor
 
 import phosphene as ph
 from phosphene import optimizers, transforms
-from phosphene.errors import ImageError, UnknownLayerError
+from phosphene.errors import ArgumentError, ImageError, UnknownLayerError
 from phosphene.functional.color import imagenet_matrix
 from phosphene.functional.random import Streams
 from phosphene.parameterizations import Phase, PowerLaw
@@ -105,9 +105,7 @@ def test_a_batch_of_maco_gives_each_image_what_it_gets_alone():
 def test_a_fitted_spectrum_is_kept_by_maco():
     height, width = 12, 10
     magnitude = torch.rand(3, height, width // 2 + 1, generator=torch.Generator().manual_seed(0)) + 0.1
-    recipe = replace(
-        maco(height, width, magnitude=ph.parameterizations.Phase(height, width, magnitude=magnitude).magnitude), views=1
-    )
+    recipe = replace(maco(height, width, magnitude=magnitude), views=1)
     result = ph.render(conv_net(), UNITS[0], recipe=recipe, steps=8, dtype=torch.float64, progress=False)
     matrix = torch.linalg.inv(imagenet_matrix().tensor(dtype=torch.float64))
     latent = torch.einsum("dc,chw->dhw", matrix, torch.logit(result.images[0].double(), eps=1e-9))
@@ -204,6 +202,13 @@ def test_what_is_no_photograph_is_refused():
         accentuation(PHOTO[0])
     with pytest.raises(UnknownLayerError, match="conv9"):
         accentuate(conv_net(), UNITS[0], PHOTO, layer="conv9")
+
+
+@pytest.mark.parametrize("name", ["recipe", "objective", "net"])
+def test_what_has_an_argument_of_its_own_is_no_option(name):
+    message = rf"options has '{name}'; give it as accentuate\({name}=…\)"
+    with pytest.raises(ArgumentError, match=message):
+        accentuate(conv_net(), UNITS[0], PHOTO, layer="conv1", options={name: accentuation(PHOTO)})
 
 
 @pytest.mark.parametrize(("sd", "is_gathered"), [(1.0, True), (3.0, False)])

@@ -9,6 +9,7 @@ from literal import climbed, seen, start
 from networks import conv_net
 
 import phosphene as ph
+from phosphene.errors import ParameterError
 from phosphene.functional.color import imagenet_matrix
 from phosphene.recipes.preconditioning import preconditioning_sheet
 
@@ -83,3 +84,17 @@ def test_decorrelated_space_steps_along_the_gradient_of_scaled_frequencies(sheet
         score(image(leaf)).backward()
         spectrum = spectrum + recipe.optimizer.lr * leaf.grad / leaf.grad.square().sum().sqrt()
     assert (sheet.images[row][2].double() - image(spectrum)[0]).abs().max() < 1e-5
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"step": 0.0}, "step is 0.0; expected a number above 0"),
+        ({"step": -0.02}, "step is -0.02; expected a number above 0"),
+        ({"step": float("inf")}, "step is inf; expected a number above 0"),
+        ({"steps": ()}, r"steps is \(\); expected at least one number of steps"),
+    ],
+)
+def test_steps_that_lead_nowhere_are_refused(options, message):
+    with pytest.raises(ParameterError, match=message):
+        preconditioning_sheet(conv_net(), UNIT, **options)

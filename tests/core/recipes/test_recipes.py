@@ -74,9 +74,26 @@ def test_every_method_says_where_and_when_it_was_published_and_what_it_is(method
     assert 20 < len(method.summary) < 220
 
 
-def test_a_recipe_from_a_photograph_says_how_it_is_made():
-    with pytest.raises(ArgumentError, match=r"starts from a photograph; call ph\.recipes\.deepdream\(image\)"):
-        ph.recipes.get("deepdream")
+@pytest.mark.parametrize("method", [m for m in ph.recipes.methods() if m.start != "noise"], ids=lambda m: m.name)
+def test_a_method_that_needs_more_says_how_it_is_called(method):
+    needs = {"photograph": "image", "network": "net, …"}[method.start]
+    call = rf"starts from a {method.start}; call ph\.recipes\.{method.make.__name__}\({needs}\)"
+    with pytest.raises(ArgumentError, match=call):
+        ph.recipes.get(method.name)
+    assert getattr(ph.recipes, method.make.__name__) is method.make
+    assert method.citation().startswith("@")
+
+
+@pytest.mark.parametrize("name", [n for n in RECIPES if len(ph.recipes.get(n).sizes) == 1])
+def test_a_recipe_of_another_size_is_the_sized_recipe(name):
+    assert ph.recipes.get(name, 96, 88) == ph.recipes.get(name).sized(96, 88)
+
+
+def test_the_number_of_steps_stretches_what_changes_over_them():
+    crop = ph.recipes.get("maco", steps=11).transforms[0]
+    assert isinstance(crop, transforms.ScheduledCrop)
+    assert [crop.side.factor(step) for step in (0, 5, 10)] == pytest.approx([0.5, 0.275, 0.05])
+    assert ph.recipes.get("naive", steps=11).steps == 11
 
 
 def test_lucids_recipe_has_lucids_numbers():

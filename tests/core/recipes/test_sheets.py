@@ -14,6 +14,8 @@ from networks import conv_net
 import phosphene as ph
 from phosphene import optimizers, stages, store
 from phosphene.errors import ArgumentError, ParameterError
+from phosphene.recipes import grids
+from phosphene.recipes.accentuation import accentuation
 from phosphene.recipes.distill import preconditioned, unregularized
 from phosphene.recipes.grids import frequency_sheets, learning_rate_sheet, robustness_sheets
 from phosphene.recipes.parameter_sheets import parameter_sheet
@@ -88,6 +90,23 @@ def test_the_learning_rate_sheet_is_the_articles():
     assert torch.equal(sheet.images[3][1], alone(net, preconditioned(8, 8, lr=0.1, steps=2)))
     naive = learning_rate_sheet(net, UNIT, rates=[0.05], steps=[2], recipe=partial(unregularized, 8, 8), progress=False)
     assert torch.equal(naive.images[0][0], alone(net, unregularized(8, 8, steps=2)))
+
+
+def test_the_grids_have_the_articles_values():
+    assert grids.RATES == (0.01, 0.025, 0.05, 0.1, 0.25, 0.5)
+    assert grids.STEPS == (1, 32, 128, 256, 2048)
+    assert grids.L1_WEIGHTS == (0.0, 0.05, 0.5, 2.5)
+    assert grids.TV_WEIGHTS == (0.0, 0.05, 0.25, 1.5, 3.0)
+    assert grids.BLUR_WEIGHTS == (0.0, 0.1, 1.0, 5.0, 10.0)
+
+
+def test_the_frequency_sheets_vary_the_articles_weights_by_default():
+    net, quick = conv_net(), {"steps": 0, "size": (4, 4), "progress": False}
+    sheets = frequency_sheets(net, UNIT, tv=(0.0,), blur=(0.0,), **quick)
+    assert [sheet.title for sheet in sheets] == ["l1 0", "l1 0.05", "l1 0.5", "l1 2.5"]
+    (sheet,) = frequency_sheets(net, UNIT, l1=(0.0,), **quick)
+    assert sheet.rows == ("tv 0", "tv 0.05", "tv 0.25", "tv 1.5", "tv 3")
+    assert sheet.columns == ("blur 0", "blur 0.1", "blur 1", "blur 5", "blur 10")
 
 
 def test_the_frequency_sheets_are_one_for_each_weight_of_l1():
@@ -165,6 +184,28 @@ def test_axes_that_do_not_fit_a_recipe_are_refused(rows, columns, message):
 def test_axes_that_do_not_fit_a_function_are_refused():
     with pytest.raises(ParameterError, match="function has no parameter 'tvv'; did you mean tv"):
         parameter_sheet(conv_net(), UNIT, rows={"tvv": [1]}, columns={"blur": [1]}, recipe=penalized, progress=False)
+
+
+def test_a_function_of_a_photograph_needs_the_photograph():
+    net, photo = conv_net(), torch.full((3, 12, 10), 0.4)
+    axes = {"rows": {"lr": [0.05, 0.1]}, "columns": {"steps": [1]}}
+    message = r"function needs image; give recipe=functools.partial\(accentuation, image=…\)"
+    with pytest.raises(ArgumentError, match=message):
+        parameter_sheet(net, UNIT, **axes, recipe=accentuation, progress=False)
+    for make in (partial(accentuation, photo, crops=1), partial(accentuation, image=photo, crops=1)):
+        sheet = parameter_sheet(net, UNIT, **axes, recipe=make, progress=False)
+        assert torch.equal(sheet.images[1][0], alone(net, accentuation(photo, crops=1, lr=0.1, steps=1)))
+
+
+def test_a_function_may_take_anything_else_and_its_channels_may_be_an_axis():
+    def make(channels: int, *sizes: int, lr: float, **others: float) -> ph.Recipe:
+        assert (sizes, others) == ((), {})
+        return replace(plain(12, 10, channels, steps=1), optimizer=optimizers.Adam(lr=lr))
+
+    sheet = parameter_sheet(
+        conv_net(), UNIT, rows={"lr": [0.1]}, columns={"channels": [3]}, recipe=make, progress=False
+    )
+    assert torch.equal(sheet.images[0][0], alone(conv_net(), make(3, lr=0.1)))
 
 
 def test_pictures_stand_beside_the_name_of_their_row_and_below_that_of_their_column():

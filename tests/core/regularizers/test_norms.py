@@ -113,14 +113,13 @@ def test_a_constant_image_costs_no_frequency_and_a_very_wide_blur_all_but_the_me
     torch.testing.assert_close(wide, 0.5 * (images - images.mean((2, 3), keepdim=True)).square().sum((1, 2, 3)))
 
 
-@pytest.mark.parametrize("channels", [4, 5])
-def test_alpha_is_the_fourth_channel(channels):
+@pytest.mark.parametrize("channels", [2, 4, 5])
+def test_alpha_is_the_channel_after_all_others(channels):
     images = random_images(3, channels, (5, 7))
-    torch.testing.assert_close(MeanAlpha().penalty(images), images[:, 3].mean((1, 2)))
-    blurred = blur_normalized(images[:, 3:4], BLUR_3X3)
-    torch.testing.assert_close(
-        BlurAlphaPenalty().penalty(images), 0.5 * (images[:, 3:4] - blurred).square().sum((1, 2, 3))
-    )
+    opacity = images[:, channels - 1 : channels]
+    torch.testing.assert_close(MeanAlpha().penalty(images), opacity.mean((1, 2, 3)))
+    blurred = blur_normalized(opacity, BLUR_3X3)
+    torch.testing.assert_close(BlurAlphaPenalty().penalty(images), 0.5 * (opacity - blurred).square().sum((1, 2, 3)))
 
 
 def test_descent_on_the_blur_of_alpha_blurs_alpha_only():
@@ -142,7 +141,9 @@ def test_a_product_with_the_mean_alpha_weighs_a_unit_by_its_transparency():
 @pytest.mark.parametrize("regularizer", ALPHA_REGULARIZERS, ids=name_of)
 @pytest.mark.parametrize("channels", [1, 3])
 def test_an_image_without_alpha_is_refused(regularizer, channels):
-    with pytest.raises(ImageError, match=f"the image has {channels} channels and no alpha; render 4 channels"):
+    with pytest.raises(
+        ImageError, match=f"the image has {channels} channels? and no alpha; render {channels + 1} channels, the last"
+    ):
         regularizer.penalty(random_images(1, channels, (4, 4)))
 
 

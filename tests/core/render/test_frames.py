@@ -44,7 +44,7 @@ def movie(path):
 def test_a_gif_has_a_frame_for_every_step_that_was_asked_for(tmp_path):
     pytest.importorskip("imageio")
     with Image.open(movie(tmp_path / "unit.gif")) as frames:
-        assert (frames.n_frames, frames.size, frames.info["duration"]) == (4, (32, 24), 200)  # even numbers
+        assert (frames.n_frames, frames.size, frames.info["duration"]) == (4, (31, 24), 200)
     assert [file.name for file in tmp_path.iterdir()] == ["unit.gif"]
 
 
@@ -84,3 +84,29 @@ def test_frames_out_of_range_are_refused():
         ph.Frames("x", fps=0)
     with pytest.raises(ArgumentError, match="expected a folder"):
         ph.Frames(3)
+
+
+@pytest.mark.parametrize("batch_size", [None, 1])
+def test_frames_have_the_same_names_in_one_batch_and_in_several(tmp_path, batch_size):
+    options = {"steps": 1, "progress": False, "batch_size": batch_size}
+    twice = [UNITS[0], UNITS[0], UNITS[1]]
+    ph.render(conv_net(), twice, snapshots=ph.Frames(tmp_path / "folder"), **options)
+    stems = {path.stem.rsplit("_", 1)[0] for path in (tmp_path / "folder").iterdir()}
+    assert stems == {"conv2_1", "conv2_1-2", "conv2_4"}
+    pytest.importorskip("imageio")
+    ph.render(conv_net(), UNITS, ph.Pixels(16, 16), snapshots=ph.Frames(tmp_path / "all.gif"), **options)
+    assert sorted(path.name for path in tmp_path.glob("*.gif")) == ["all_conv2_1.gif", "all_conv2_4.gif"]
+
+
+@pytest.mark.parametrize("value", [0.5, "a", True])
+def test_whole_numbers_are_asked_for(value):
+    with pytest.raises(ArgumentError, match="every is .*; expected a whole number"):
+        ph.Frames("x", every=value)
+
+
+def test_frames_of_a_network_of_four_channels_are_not_transparent(tmp_path):
+    ph.render(
+        conv_net(4), UNITS[0], ph.Pixels(12, 10, channels=4), steps=0, snapshots=ph.Frames(tmp_path), progress=False
+    )
+    with Image.open(next(tmp_path.iterdir())) as frame:
+        assert frame.mode == "RGB"

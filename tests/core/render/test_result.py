@@ -253,3 +253,16 @@ def test_documents_can_be_written_inside_inference_mode():
     with torch.inference_mode():
         found = quick(conv_net(), UNITS[0]).documents
     assert found == quick(conv_net(), UNITS[0]).documents
+
+
+def test_a_grey_transparent_picture_is_saved_with_its_opacity(tmp_path):
+    canvas = ph.parameterizations.Alpha(ph.Pixels(*SIZE, channels=1))
+    recipe = ph.Recipe(parameterization=canvas, transforms=(ph.transforms.CollapseAlpha(),), steps=1)
+    result = ph.render(conv_net(1), ph.Channel("conv2", 0), recipe=recipe, progress=False)
+    assert result.images.shape[1] == 2
+    result.save(tmp_path / "grey.png")
+    with Image.open(tmp_path / "grey.png") as saved:
+        values = np.asarray(saved)
+    grey, opacity = (result.images[0] * 255).round().to(torch.uint8).numpy()
+    assert np.array_equal(values, np.stack([grey, grey, grey, opacity], 2))
+    assert ph.replay(tmp_path / "grey.png", net=conv_net(1), progress=False).identical

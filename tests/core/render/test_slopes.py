@@ -195,6 +195,22 @@ def test_the_transparency_is_the_sum_of_the_gradients_magnitudes():
     assert ph.render(conv_net(), UNITS, steps=1, progress=False).transparency is None
 
 
+def test_cutouts_are_opaque_where_the_gradient_was_strong():
+    recipe = Recipe(parameterization=ph.Pixels(13, 10), steps=3, transparency="gradients")
+    result = ph.render(conv_net(), UNITS, recipe=recipe, progress=False)
+    cut = result.cutouts(90.0)
+    assert torch.equal(cut[:, :3], result.images)
+    for row in range(2):
+        strength = result.transparency[row, 0]
+        full = strength.flatten().sort().values[117 - 1]
+        torch.testing.assert_close(cut[row, 3], (strength / full).clamp(max=1), rtol=1e-5, atol=0)
+    with pytest.raises(ph.errors.ParameterError, match="percentile is 0"):
+        result.cutouts(0.0)
+    plain = ph.render(conv_net(), UNITS, steps=1, progress=False)
+    with pytest.raises(ph.errors.ArgumentError, match="transparency='gradients' can be cut out"):
+        plain.cutouts()
+
+
 @pytest.mark.parametrize(("finish", "low", "high"), [("clip", 0.0, 1.0), ("linear", 0.0, 1.0), ("none", -1.0, 2.0)])
 def test_the_finish_makes_the_picture(finish, low, high):
     values = torch.linspace(-1, 2, 3 * 13 * 10).view(3, 13, 10)

@@ -135,6 +135,120 @@ def test_an_interrupt_in_a_later_stage_keeps_what_was_reached_and_replays(tmp_pa
     assert ph.replay(tmp_path / "part.png", net=conv_net(), progress=False).identical
 
 
+def interrupted(recipe, at, where):
+    """A run that is interrupted in step ``at`` + 1, or right after step ``at``."""
+    told = []
+
+    def tell(count):
+        told.append(count)
+        if len(told) == at and where == "after":
+            raise KeyboardInterrupt
+
+    def stop(views):
+        if len(told) == at and where == "within":
+            raise KeyboardInterrupt
+        return views
+
+    recipe = replace(recipe, transforms=(transforms.Custom(stop),))
+    return ph.render(conv_net(), UNITS[0], recipe=recipe, progress=tell)
+
+
+@pytest.mark.parametrize("where", ["after", "within"])
+@pytest.mark.parametrize("at", [2, 3, 4, 6])
+def test_an_interrupt_at_the_end_of_a_stage_or_in_the_next_ones_first_step_gives_one_picture(at, where, tmp_path):
+    result = interrupted(staged(), at, where)
+    complete = rendered(staged(transforms=(transforms.Custom(unchanged),)), UNITS[0], snapshots=[at])
+    assert result.status == (f"interrupted after step {at}",)
+    assert torch.equal(result.images, complete.snapshots[at])
+
+
+def unchanged(views):
+    return views
+
+
+@pytest.mark.parametrize("at", [3, 6])
+def test_a_picture_interrupted_at_the_end_of_a_stage_replays(at, tmp_path):
+    def tell(count, told=[]):  # noqa: B006
+        told.append(count)
+        if len(told) == at:
+            told.clear()
+            raise KeyboardInterrupt
+
+    result = ph.render(conv_net(), UNITS[0], recipe=staged(), progress=tell)
+    result.save(tmp_path / "part.png")
+    assert ph.replay(tmp_path / "part.png", net=conv_net(), progress=False).identical
+
+
+def test_a_stage_without_steps_at_the_end_still_resizes():
+    growing = stages.Upscaling(n=3, scale=1.5, late_factor=0.5, rounding="floor")
+    recipe = staged(stages=growing, steps=1, parameterization=ph.Pixels(12, 10, range="none"))
+    assert recipe.stage_steps == (1, 1, 0)
+    assert rendered(recipe).images.shape[2:] == recipe.sizes[-1] == (27, 22)
+
+
+def test_the_transparency_of_stages_is_that_of_all_their_steps():
+    growing = stages.Upscaling(n=2, scale=1.5, rounding="floor")
+    canvas = ph.Pixels(12, 10, decorrelate="none", range="none", offset=(0.0, 0.0, 0.0))
+    recipe = staged(
+        stages=growing,
+        parameterization=canvas,
+        transparency="gradients",
+        optimizer=optimizers.SGD(lr=0.5),
+        finish="none",
+    )
+    result = rendered(recipe, UNITS[0], snapshots=range(7), dtype=torch.float64)
+    kept = result.snapshots
+    enlarged = growing.begin(kept[0])(1, kept[3])
+    first = sum((kept[i + 1] - kept[i]).abs().sum(1, keepdim=True) for i in range(3)) / 0.5
+    second = (kept[4] - enlarged).abs().sum(1, keepdim=True) / 0.5
+    second = second + sum((kept[i + 1] - kept[i]).abs().sum(1, keepdim=True) for i in (4, 5)) / 0.5
+    expected = torch.nn.functional.interpolate(first, size=second.shape[2:], mode="bilinear") + second
+    assert result.transparency is not None
+    torch.testing.assert_close(result.transparency, expected, rtol=0, atol=1e-4)
+
+
+def test_a_line_search_adds_one_gradient_a_step_to_the_transparency():
+    canvas = ph.Pixels(12, 10, decorrelate="none")
+    recipe = Recipe(parameterization=canvas, steps=2, optimizer=optimizers.LBFGS(), transparency="gradients")
+    result = rendered(recipe, UNITS[0], snapshots=[0, 1], dtype=torch.float64)
+    starts = []
+    for step in (0, 1):
+        image = result.snapshots[step][0]
+        one = replace(recipe, parameterization=replace(canvas, start=image), steps=1, optimizer=optimizers.SGD(lr=1e-9))
+        starts.append(rendered(one, UNITS[0], dtype=torch.float64).transparency)
+    torch.testing.assert_close(result.transparency, starts[0] + starts[1], rtol=1e-3, atol=1e-6)
+
+
+def test_a_photograph_whose_gradient_is_zero_stays_as_it_was():
+    start = random_images(1, 3, (25, 31), dtype=torch.float32)[0]
+    dead = ph.Channel("conv2", 0) * 0.0
+    result = rendered(staged(start, optimizer=optimizers.SGD(lr=0.1)), dead)
+    assert torch.equal(result.images[0], start)
+    assert result.status == ("dead: the gradient is exactly zero at the image that it starts from",)
+    stopped = rendered(staged(start, optimizer=optimizers.NormalizedAscent(lr=0.1, eps=0.0)), dead)
+    torch.testing.assert_close(stopped.images[0], start, rtol=0, atol=1e-6)
+    assert stopped.status[0].startswith("stopped at step 1")
+    assert stopped.status[0].endswith("the gradient was exactly zero at the start")
+
+
+def test_stages_too_large_are_refused_before_anything_is_rendered():
+    with pytest.raises(ph.errors.ParameterError, match="sizes from 1 to 16384 pixels"):
+        staged(stages=stages.Upscaling(n=3, scale=30.0, rounding="floor"))
+
+
+def test_a_line_search_beside_conditioners_is_refused():
+    with pytest.raises(ph.errors.ParameterError, match="optimizer is 'LBFGS'; expected one without a line search"):
+        staged(optimizer=optimizers.LBFGS(), conditioners=(ph.conditioners.Normalize("sign"),))
+
+
+def test_a_projection_without_parameters_for_images_is_refused_before_the_first_step():
+    told = []
+    recipe = Recipe(parameterization=ph.parameterizations.CPPN(12, 10), steps=2, projections=(projections.Clip(),))
+    with pytest.raises(ph.errors.ParameterError, match="CPPNCanvas cannot be found from an image"):
+        ph.render(conv_net(), UNITS[0], recipe=recipe, progress=told.append)
+    assert told == []
+
+
 def test_a_whole_run_in_stages_replays_bit_for_bit(tmp_path):
     start = random_images(1, 3, (25, 31), dtype=torch.float32)[0]
     recipe = staged(start, projections=(projections.Clip(),), tiles=ph.conditioners.Tiles(16, 14))

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import copy
+import inspect
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
-from typing import cast
+from typing import Any, NoReturn, cast
 
 import torch
 from torch import Tensor, nn
 
-from phosphene._component import check
-from phosphene.errors import ArgumentError, ParameterError
+from phosphene._component import check, encode
+from phosphene._types import JSON
+from phosphene.errors import ArgumentError, ParameterError, WeightsError
 from phosphene.parameterizations.base import clip
 from phosphene.parameterizations.generators.base import Decoder, Generator, frozen
 
@@ -28,7 +30,8 @@ class CustomGenerator(Generator):
 
     Attributes:
         function: codes (n, *shape) to images (n, c, h, w), differentiable. A function defined at a module's top level
-            can be replayed from its name; a module cannot.
+            can be replayed from its name. Of a module, or any other function, a picture's file holds the name only, as
+            :class:`UnsavedGenerator`.
         shape: shape of the code of one image.
         value_range: what becomes 0 and 1; (-1, 1) for generators that end in a tanh.
         image_shape: channels, height and width of its images; by default found by drawing a code of zeros, of a
@@ -66,6 +69,13 @@ class CustomGenerator(Generator):
     def n_channels(self) -> int:
         return (self.image_shape or self._drawn_shape)[0]
 
+    def to_json(self) -> dict[str, JSON]:
+        """See :meth:`Component.to_json`; of what cannot be found by its name, an :class:`UnsavedGenerator`."""
+        if _has_name(self.function):
+            return super().to_json()
+        name = cast("str", encode(self.function)).replace(":", ".")
+        return UnsavedGenerator(name, self.shape, (self.n_channels, *self.size)).to_json()
+
     def open(self, device: torch.device, dtype: torch.dtype) -> Decoder:
         """See :meth:`Generator.open`; a module is copied."""
         draw = self.function
@@ -97,6 +107,58 @@ class CustomGenerator(Generator):
                 "(1, c, h, w); end a module of vectors with torch.nn.Unflatten(1, (c, h, w))"
             )
         return cast("tuple[int, int, int]", tuple(image.shape[1:]))
+
+
+@dataclass(frozen=True)
+class UnsavedGenerator(Generator):
+    """What a picture's file holds of a decoder that cannot be found by its name, such as a module: enough to read the
+    recipe, not to draw.
+
+    Attributes:
+        name: the module's class, or the function's name.
+        shape: shape of the code of one image.
+        image_shape: channels, height and width of its images.
+    """
+
+    name: str
+    shape: tuple[int, ...]
+    image_shape: tuple[int, int, int]
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        check(_is_shape(self.shape), "shape", self.shape, "whole numbers above 0")
+        fits = len(self.image_shape) == 3 and _is_shape(self.image_shape)
+        check(fits, "image_shape", self.image_shape, "(channels, height, width)")
+
+    @property
+    def code_shape(self) -> tuple[int, ...]:
+        return self.shape
+
+    @property
+    def size(self) -> tuple[int, int]:
+        return self.image_shape[1:]
+
+    @property
+    def n_channels(self) -> int:
+        return self.image_shape[0]
+
+    def open(self, device: torch.device, dtype: torch.dtype) -> NoReturn:
+        """Nothing can be opened.
+
+        Raises:
+            WeightsError: always; it says what to do.
+        """
+        raise WeightsError(
+            f"the picture was drawn by {self.name}, which its file names but does not hold; it can be drawn again only "
+            f"with that generator at hand: render with parameterization=Latent(CustomGenerator(…, {self.shape})), or "
+            "let a function at a module's top level draw, which is found by its name"
+        )
+
+
+def _has_name(function: Callable[..., Any]) -> bool:
+    """Whether a function can be found again by its module and its name."""
+    name = getattr(function, "__qualname__", "<>")
+    return "<" not in name and not inspect.ismethod(function)
 
 
 def _is_shape(shape: tuple[int, ...]) -> bool:

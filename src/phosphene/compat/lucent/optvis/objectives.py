@@ -23,7 +23,7 @@ from phosphene.compat.lucent.optvis.objectives_util import (
     position,
     wrap_objective,
 )
-from phosphene.errors import ArgumentError, UnitFormatError
+from phosphene.errors import ArgumentError, UnitFormatError, UnitRangeError
 from phosphene.functional.filters import BLUR_3X3, blur_normalized
 
 __all__ = [
@@ -53,13 +53,13 @@ _DISTANCES = (1, 2, 3, 4)
 @wrap_objective
 def neuron(layer: str, n_channel: int, x: int | None = None, y: int | None = None, batch: int | None = None) -> Loss:
     """``−mean(a[:, n_channel, y, x])``."""
-    return handle_batch(batch)(lambda model: -position(model(layer), x, y)[:, n_channel].mean())
+    return handle_batch(batch)(lambda model: -_channel(position(model(layer), x, y), n_channel).mean())
 
 
 @wrap_objective
 def channel(layer: str, n_channel: int, batch: int | None = None) -> Loss:
     """``−mean(a[:, n_channel])``, also for vectors."""
-    return handle_batch(batch)(lambda model: -model(layer)[:, n_channel].mean())
+    return handle_batch(batch)(lambda model: -_channel(model(layer), n_channel).mean())
 
 
 @wrap_objective
@@ -175,7 +175,19 @@ def as_objective(obj: object) -> Callable[[Getter], Tensor]:
 
 def _means(acts: Tensor, n_channel: int) -> Tensor:
     """The mean of one channel in each image (n,)."""
-    return acts[:, n_channel].flatten(1).mean(1)
+    return _channel(acts, n_channel).flatten(1).mean(1)
+
+
+def _channel(acts: Tensor, n_channel: int) -> Tensor:
+    """One channel of (n, c, …), counted from the end where it is negative.
+
+    Raises:
+        UnitRangeError: the layer has no such channel.
+    """
+    count = acts.shape[1]
+    if not -count <= n_channel < count:
+        raise UnitRangeError(f"channel {n_channel} was asked for, but the layer has {count}: use 0 to {count - 1}")
+    return acts[:, n_channel]
 
 
 def _weighted(acts: Tensor, weight: Tensor | None) -> Tensor:
