@@ -37,8 +37,10 @@ demo test gallery: export OMP_WAIT_POLICY := PASSIVE
 demo: $(VENV)/.installed
 	$(BIN)/phosphene demo -o out/demo
 
+# The pictures of the tests are too small for threads: the cores run tests side by side instead.
+test: export OMP_NUM_THREADS := 1
 test: $(VENV)/.installed-dev
-	$(BIN)/python -m pytest -q $(TEST_ARGS)
+	$(BIN)/python -m pytest -q -n auto --maxprocesses 8 $(TEST_ARGS)
 
 check: $(VENV)/.installed-dev
 	$(BIN)/ruff check .

@@ -37,7 +37,7 @@ class Objective(Component, base=True):
 
     @property
     def needs_whole_image(self) -> bool:
-        """Whether it compares the image with another, pixel by pixel, and so makes no sense of a tile."""
+        """Whether it compares the image with another, or is bound to a place in it, and so makes no sense of a tile."""
         return any(inner.needs_whole_image for inner in self.parts)
 
     def __add__(self, other: object) -> Objective:

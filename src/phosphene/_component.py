@@ -7,6 +7,7 @@ the document.
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import importlib
 import inspect
@@ -37,6 +38,10 @@ _ROOMS = (
     "projections",
     "stages",
     "models.overrides",
+)
+#: What a plain type expects, in messages.
+_EXPECTED = types.MappingProxyType(
+    {int: "a whole number", float: "a number", str: "text", bool: "true or false", type(None): "None"}
 )
 #: Levels of a document that are read; honest expressions have a handful.
 _MAX_DEPTH = 64
@@ -110,11 +115,11 @@ def field_types(cls: type[Component]) -> dict[str, Any]:
 
 
 def coerce(value: Any, annotation: Any, name: str) -> Any:
-    """``value`` as the number or tuple that ``annotation`` declares; whatever else is declared is left to the class
-    itself.
+    """``value`` as the number or tuple that ``annotation`` declares, in unions too; whatever else is declared is left
+    to the class itself.
 
     Raises:
-        ArgumentError: the value is no such number or list.
+        ArgumentError: the value is no such number or list, or nothing that a union declares.
     """
     origin, options = get_origin(annotation), get_args(annotation)
     if origin in (types.UnionType, typing.Union):
@@ -131,20 +136,38 @@ def coerce(value: Any, annotation: Any, name: str) -> Any:
 
 
 def _coerce_union(value: Any, options: tuple[Any, ...], name: str) -> Any:
-    if value is None or isinstance(value, tuple(o for o in options if isinstance(o, type) and o not in (int, float))):
+    if isinstance(value, tuple(o for o in options if isinstance(o, type) and o not in (int, float))):
         return value
-    for option in options:
-        try:
+    lists = [o for o in options if get_origin(o) is tuple]
+    if lists and isinstance(value, list | tuple):
+        return coerce(value, lists[0], name)
+    for option in (o for o in options if o in (int, float)):
+        with contextlib.suppress(ArgumentError):
             return coerce(value, option, name)
-        except ArgumentError:
-            continue
-    return value
+    if any(_is_left_to_the_class(option, value) for option in options):
+        return value
+    raise ArgumentError(f"{name} is {value!r}; expected {' or '.join(map(_described, options))}")
+
+
+def _is_left_to_the_class(option: Any, value: object) -> bool:
+    """Whether only the class can tell if ``value`` fits: it may convert to arrays and components, and has better words
+    for a text that is none of a few.
+    """
+    if get_origin(option) is Literal:
+        return isinstance(value, str) or any(type(value) is type(o) and value == o for o in get_args(option))
+    return get_origin(option) is not tuple and option not in _EXPECTED
+
+
+def _described(option: Any) -> str:
+    if get_origin(option) is Literal:
+        return " or ".join(map(repr, get_args(option)))
+    return "a list" if get_origin(option) is tuple else _EXPECTED[option]
 
 
 def _coerce_number(value: Any, kind: type[int] | type[float], name: str) -> int | float:
     number = numbers.Integral if kind is int else numbers.Real
     if isinstance(value, bool) or not isinstance(value, number):
-        raise ArgumentError(f"{name} is {value!r}; expected {'a whole number' if kind is int else 'a number'}")
+        raise ArgumentError(f"{name} is {value!r}; expected {_EXPECTED[kind]}")
     try:
         return int(value) if kind is int else float(value)  # pyright: ignore[reportArgumentType]
     except OverflowError:
@@ -229,7 +252,7 @@ def _require(fits: bool, document: object, path: str, expected: str) -> Any:
 def _decode_plain(document: object, annotation: Any, path: str) -> Any:
     if annotation is float and type(document) is int:
         return _guarded(lambda: _coerce_number(document, float, "value"), path)
-    names = {int: "a whole number", float: "a number", str: "text", bool: "true or false", type(None): "nothing"}
+    names = {**_EXPECTED, type(None): "nothing"}
     return _require(type(document) is annotation, document, path, names.get(annotation, str(annotation)))
 
 

@@ -1,11 +1,11 @@
-"""Units: where in a network we look. Frozen, hashable values; each is also an objective that can be combined by ``+ -
-*``.
-"""
+"""Units: where in a network we look. Frozen values; each is also an objective, so that ``+ - *`` combine them."""
 
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
 from dataclasses import dataclass
+from numbers import Integral
 from typing import Any
 
 from phosphene._algebra import Objective
@@ -77,9 +77,13 @@ class Neuron(LayerUnit):
     position: Position | None = None
 
     def __post_init__(self) -> None:
+        object.__setattr__(self, "position", _position(self.position))
         super().__post_init__()
         _check_index(self.index)
-        object.__setattr__(self, "position", _position(self.position))
+
+    @property
+    def needs_whole_image(self) -> bool:
+        return True
 
     def __str__(self) -> str:
         return f"{self.layer}:{self.index}@{_place(self.position)}"
@@ -112,6 +116,10 @@ class Direction(LayerUnit):
             object.__setattr__(self, name, value)
         object.__setattr__(self, "position", _position(position))
         super().__post_init__()
+
+    @property
+    def needs_whole_image(self) -> bool:
+        return self.position is not None
 
     def __str__(self) -> str:
         place = "" if self.position is None else f"@{_place(self.position)}"
@@ -150,9 +158,9 @@ class ClassUnit(Unit, base=True):
     class_: int | str
 
     def __post_init__(self) -> None:
-        super().__post_init__()
-        if not isinstance(self.class_, int | str) or isinstance(self.class_, bool):  # pyright: ignore[reportUnnecessaryIsInstance]
+        if isinstance(self.class_, bool) or not isinstance(self.class_, Integral | str):
             raise ArgumentError(f"a class is given by number or name; got {type(self.class_).__name__}")
+        super().__post_init__()
         check(not isinstance(self.class_, int) or self.class_ >= 0, "class_", self.class_, "a number from 0, or a name")
 
     def __str__(self) -> str:
@@ -187,10 +195,10 @@ def _check_index(index: int) -> None:
 def _position(value: Any) -> Position | None:
     if value is None:
         return None
-    place = (value,) if isinstance(value, int) else tuple(value)
-    whole = all(isinstance(p, int) and not isinstance(p, bool) and p >= 0 for p in place)
+    place: tuple[Any, ...] = tuple(value) if isinstance(value, Iterable) else (value,)
+    whole = all(not isinstance(p, bool) and isinstance(p, Integral) and int(p) >= 0 for p in place)
     check(len(place) in (1, 2) and whole, "position", value, "(row, column) or (token,), whole numbers from 0")
-    return place
+    return tuple(int(p) for p in place)
 
 
 def _place(position: Position | None) -> str:

@@ -11,6 +11,7 @@ import pytest
 
 import phosphene as ph
 from phosphene import store
+from phosphene.cli import dream
 from phosphene.recipes import zooming
 from phosphene.recipes.deepdream import deepdream
 
@@ -92,6 +93,37 @@ def test_a_large_photograph_is_cut_into_tiles(run, tmp_path: Path) -> None:
     assert (pixels(tmp_path / "a.png") == 90).all()
 
 
+def test_a_large_photograph_takes_no_jitter(mistake, tmp_path: Path) -> None:
+    large = store.write_png(tmp_path / "large.png", np.full((1025, 1024, 3), 90, np.uint8))
+    message = mistake("dream", NET, large, "--layer", "blocks.1", "--jitter", 4, "-o", tmp_path / "a.png")
+    assert "and the image is large; --size makes it smaller" in message
+
+
+def test_a_large_guide_is_made_smaller(run, photo: Path, tmp_path: Path, monkeypatch) -> None:
+    guide = store.write_png(tmp_path / "guide.png", np.zeros((40, 56, 3), np.uint8))
+    monkeypatch.setattr(dream, "_LARGE", 1000)
+    caffe = importlib.import_module("phosphene.recipes.deepdream")
+    shapes, guided_by = [], caffe.guided_by
+    monkeypatch.setattr(
+        caffe, "guided_by", lambda net, image, layer: shapes.append(image.shape) or guided_by(net, image, layer)
+    )
+    result = run("dream", NET, photo, *QUICK, "--size", 32, "--guide", guide, "-o", tmp_path / "a.png")
+    assert result.exit_code == 0, result.output
+    assert shapes == [(3, 26, 37)]
+
+
+def test_trying_the_output_leaves_what_was_there(run, photo: Path, tmp_path: Path, monkeypatch) -> None:
+    (tmp_path / "a.png").write_bytes(b"before")
+
+    def break_off(*given, **options):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(importlib.import_module("phosphene.render"), "render", break_off)
+    assert run("dream", NET, photo, *QUICK, "-o", tmp_path / "a.png").exit_code == 130
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["a.png", "photo.png"]
+    assert (tmp_path / "a.png").read_bytes() == b"before"
+
+
 def test_the_size_is_that_of_the_longer_side(run, photo: Path, tmp_path: Path) -> None:
     result = run("dream", NET, photo, *QUICK, "--size", 32, "-o", tmp_path / "a.png")
     assert result.exit_code == 0, result.output
@@ -164,12 +196,24 @@ def test_an_interrupt_keeps_the_frames_so_far(run, photo: Path, tmp_path: Path, 
         (("--layer", "blocks.1", "--scale", 1), "scale is 1"),
         (("--layer", "blocks.1", "--step", 0), "lr is 0"),
         (("--layer", "blocks.1", "--steps", 0, "-o", "dream.jpg"), "would not be a PNG"),
+        (("--layer", "blocks.1", "-o", "movie.mp4"), "is a movie, but a dream is one picture; --zoom N makes movies"),
+        (("--layer", "blocks.1", "-o", "movie.GIF"), "is a movie, but a dream is one picture"),
+        (("--layer", "blocks.1", "--zoom", 2, "-o", "zoom.png"), "is one picture, but --zoom makes many"),
+        (("--layer", "blocks.1", "--zoom", 2, "-o", "zoom.jpg"), "is one picture, but --zoom makes many"),
+        (("--layer", "blocks.1", "--zoom", 2, "-o", "zoom.gif", "--fps", 51), "fps is 51; expected frames per second"),
+        (("--layer", "blocks.1", "-o", "photo.png/x.png"), "photo.png is a file, not a folder"),
+        (("--layer", "blocks.1", "--zoom", 2, "-o", "photo.png/zoom"), "photo.png/zoom is a file, not a folder"),
+        (("--layer", "blocks.1", "-o", "folder.png"), "folder.png was not written: it is a folder"),
+        (("--layer", "blocks.1", "--tile", 64, "--jitter", 3), "--jitter is not for tiles, which shift by themselves"),
         (("--layer", "blocks.1", "--zoom", 2, "--share", 1), "share is 1"),
         (("--layer", "blocks.1", "--size", 99999), "longest is 99999"),
     ],
 )
 def test_a_mistake_is_one_message(mistake, photo: Path, monkeypatch, tmp_path: Path, arguments, message) -> None:
     monkeypatch.chdir(tmp_path)
+    for room in (importlib.import_module("phosphene.render"), zooming):
+        monkeypatch.setattr(room, "render", None)  # every mistake is found out before the dream
+    (tmp_path / "folder.png").mkdir()
     given = [photo if argument == "PHOTO" else argument for argument in arguments]
     assert message in mistake("dream", NET, photo, *given)
 

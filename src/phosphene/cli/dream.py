@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from phosphene.cli import console
+from phosphene.cli.dream_output import MOVIES, check_writable, output_path
 from phosphene.cli.networks import JsonOption, NetArgument, WeightsOption, load_network
 
 if TYPE_CHECKING:
@@ -20,8 +21,6 @@ if TYPE_CHECKING:
     from phosphene.recipes.zooming import Zoom
 
 _RECIPES = ("deepdream", "tf_deepdream")
-_MOVIES = (".gif", ".mp4")
-_OUTPUT, _ZOOM_OUTPUT = Path("out/dream.png"), Path("out/zoom")
 # Above this many pixels an image and its activations would fill the memory of many machines: it is cut into tiles.
 _LARGE, _TILE = 1 << 20, 512
 
@@ -41,7 +40,9 @@ OctavesOption = Annotated[int | None, typer.Option(min=1, help="Number of octave
 ScaleOption = Annotated[float | None, typer.Option(help="Size of an octave over the one before. (default: 1.4)")]
 StepsOption = Annotated[int | None, typer.Option(min=0, help="Steps in each octave. (default: 10)")]
 StepOption = Annotated[float | None, typer.Option(help="Mean change in a step, of 255. (default: 1.5)")]
-JitterOption = Annotated[int | None, typer.Option(min=0, help="Largest shift, in pixels. (default: 32)")]
+JitterOption = Annotated[
+    int | None, typer.Option(min=0, help="Largest shift, in pixels; not beside tiles. (default: 32)")
+]
 TileOption = Annotated[
     int | None, typer.Option(min=8, help="Side of a tile, in pixels. (default: 512 for large images)")
 ]
@@ -88,23 +89,30 @@ def dream(
     """
     from phosphene.recipes.zooming import Zoom
 
+    path = output_path(output, None if zoom is None else fps)
     network, photo = load_network(net, weights), _read(image, size)
     grey_step = None if step is None else step / 255
     options = {"octaves": octaves, "scale": scale, "steps": steps, "step": grey_step, "jitter": jitter}
     how = _recipe(recipe, photo, tile, {name: value for name, value in options.items() if value is not None})
-    wanted = _objective(network, layer, None if guide is None else _read(guide, None))
+    wanted = _objective(network, layer, None if guide is None else _read(guide, None, _LARGE))
     if zoom is None:
-        _dream(network, wanted, how, path=output or _OUTPUT, seed=seed, device=device, json=json)
+        check_writable(path)
+        _dream(network, wanted, how, path=path, seed=seed, device=device, json=json)
     else:
         frames = Zoom(how, zoom, share, seed)
-        _zoom(network, wanted, frames, path=output or _ZOOM_OUTPUT, fps=fps, device=device, json=json)
+        check_writable(path)
+        _zoom(network, wanted, frames, path=path, fps=fps, device=device, json=json)
 
 
-def _read(path: Path, longest: int | None) -> Tensor:
+def _read(path: Path, longest: int | None, most: float = math.inf) -> Tensor:
+    """A photograph, with so many pixels on its longer side, and at most so many in all."""
     from phosphene.recipes.photograph import fitted_to
     from phosphene.store.photographs import read_image
 
     photo = read_image(path)
+    n_pixels = photo[0].numel()
+    if n_pixels > most:
+        longest = int(max(photo.shape[1:]) * math.sqrt(most / n_pixels))
     return photo if longest is None else fitted_to(photo, longest)
 
 
@@ -120,7 +128,11 @@ def _recipe(name: str, photo: Tensor, tile: int | None, options: dict[str, Any])
         if "jitter" in options:
             raise ArgumentError("--jitter belongs to deepdream; in tf_deepdream the tiles are shifted at random")
         return tf_deepdream(photo, **({} if tile is None else {"tiles": Tiles(tile, tile)}), **options)
-    if tile is None and photo[0].numel() > _LARGE:
+    is_large = photo[0].numel() > _LARGE
+    if "jitter" in options and (tile is not None or is_large):
+        why = "--tile was given" if tile is not None else "the image is large; --size makes it smaller"
+        raise ArgumentError(f"--jitter is not for tiles, which shift by themselves, and {why}")
+    if tile is None and is_large:
         console.say(f"The image is large: its gradient is computed in tiles of {_TILE} pixels; --tile sets another.")
         tile = _TILE
     return deepdream(photo, tiles=None if tile is None else Tiles(tile, tile), **options)
@@ -158,7 +170,7 @@ def _zoom(
     """Dream frame by frame, into a folder or a movie; what there is stays."""
     from phosphene.recipes.zooming import save_zoom, zoom_frames
 
-    is_movie = path.suffix.lower() in _MOVIES
+    is_movie = path.suffix.lower() in MOVIES
     n_done = 0
 
     def counted() -> Iterator[Any]:

@@ -17,6 +17,9 @@ CONVENTIONS: tuple[str, ...] = get_args(Convention)
 
 Rounding = Literal["floor", "round", "float32"]
 
+#: No side of an image is longer; single precision still holds it.
+_LONGEST = 2**31
+
 _INTERPOLATE: dict[str, dict[str, Any]] = {
     "half_pixel": {"mode": "bilinear", "align_corners": False},
     "align_corners": {"mode": "bilinear", "align_corners": True},
@@ -55,7 +58,7 @@ def resize(image: Float[Tensor, "n c h w"], size: tuple[int, int], convention: s
 
 
 def scaled_size(size: tuple[int, int], factor: float, rounding: Rounding = "floor") -> tuple[int, int]:
-    """Height and width times ``factor``.
+    """Height and width times ``factor``, above 0.
 
     Args:
         size: height and width, in pixels.
@@ -64,9 +67,16 @@ def scaled_size(size: tuple[int, int], factor: float, rounding: Rounding = "floo
             halves to the even one (``scipy.ndimage.zoom``); "float32" cuts the product in single precision (DeepDream
             in TensorFlow), which gives 63 rather than 62 for 45 × 1.4.
 
+    Raises:
+        ParameterError: the size would be beyond that of any image.
+
     >>> scaled_size((227, 45), 1.4), scaled_size((227, 45), 1.4, "float32")
     ((317, 62), (317, 63))
     """
+    if not max(size) * factor <= _LONGEST:
+        raise ParameterError(
+            f"{size[0]} × {size[1]} pixels times {factor:g} are too many; at most {_LONGEST} rows or columns"
+        )
     if rounding == "round":
         return round(size[0] * factor), round(size[1] * factor)
     if rounding == "float32":

@@ -23,6 +23,8 @@ from phosphene.units import LayerUnit
 
 #: Guard of the denominator of a caricature's cosine (Lucid's recipe).
 _CARICATURE_EPSILON = 1e-6
+#: Dot products of positions with a guide's features that are held at once: 64 MiB of float32.
+_PRODUCTS_AT_ONCE = 2**24
 
 
 @dataclass(frozen=True)
@@ -177,8 +179,9 @@ def _(first: Guide, objectives: Sequence[Guide], net: NetworkLike) -> Scorer:
 
 
 def best_match(here: Float[Tensor, "m c p"], features: Float[Tensor, "m c k"]) -> Float[Tensor, "m c p"]:
-    """For each position, the feature with the greatest dot product."""
-    best = (here.transpose(1, 2) @ features).argmax(2)
+    """For each position, the feature with the greatest dot product; the products, p × k, are never all held at once."""
+    n_at_once = max(1, _PRODUCTS_AT_ONCE // (len(features) * features.shape[2]))
+    best = torch.cat([(some.transpose(1, 2) @ features).argmax(2) for some in here.split(n_at_once, dim=2)], dim=1)
     return features.gather(2, best[:, None].expand(-1, here.shape[1], -1))
 
 

@@ -50,6 +50,10 @@ class LocalGroup(LayerUnit):
             fits = value is None or (len(value) in (1, 2) and all(n >= least for n in value))
             check(fits, name, value, f"(rows, columns) or (tokens,), whole numbers from {least}")
 
+    @property
+    def needs_whole_image(self) -> bool:
+        return True
+
     def __str__(self) -> str:
         place = "centre" if self.position is None else ",".join(map(str, self.position))
         size = "" if self.size is None else "+" + "×".join(map(str, self.size))

@@ -36,6 +36,11 @@ class TargetUnit(LayerUnit, base=True):
         object.__setattr__(self, "target", FrozenArray.of(self.target))
         check(len(self.target.data) > 0, "target", self.target.shape, "an activation with at least one value")
 
+    @property
+    def needs_whole_image(self) -> bool:
+        """True: the target is the activation of a whole image, and would be resized into each tile."""
+        return True
+
     def __str__(self) -> str:
         return f"{type(self).__name__}({self.layer})"
 

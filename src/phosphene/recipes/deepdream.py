@@ -28,6 +28,8 @@ from phosphene.stages import Octaves
 from phosphene.transforms import Jitter
 from phosphene.units import Layer
 
+_JITTER = 32
+
 
 def deepdream(  # noqa: PLR0913 - the parameters of the published functions, keyword-only
     image: object,
@@ -36,7 +38,7 @@ def deepdream(  # noqa: PLR0913 - the parameters of the published functions, key
     step: float = 1.5 / 255,
     octaves: int = 4,
     scale: float = 1.4,
-    jitter: int = 32,
+    jitter: int | None = None,
     clip: bool = True,
     tiles: Tiles | None = None,
 ) -> Recipe:
@@ -53,17 +55,25 @@ def deepdream(  # noqa: PLR0913 - the parameters of the published functions, key
         step: mean change of a value in a step, in units of [0, 1].
         octaves: number of octaves.
         scale: size of an octave over the one before it.
-        jitter: largest shift, in pixels, by which the image is rolled before a step, either way.
+        jitter: largest shift, in pixels, by which the image is rolled before a step, either way; None is 32, as
+            published, or beside tiles their own shift.
         clip: whether values are held in [0, 1]. Otherwise they go where they will, and the picture is
             ``image / percentile(image, 99.98)``.
         tiles: compute the gradient tile by tile, for images that memory would not hold with all their activations;
-            the tiles' own shift replaces ``jitter``. The published program has none.
+            tiles roll the image by themselves, by less than a tile, so no jitter is taken beside them. The published
+            program has none.
+
+    Raises:
+        ArgumentError: a jitter was given beside tiles.
+        ImageError: no image (c, h, w) with values in [0, 1].
     """
+    if tiles is not None and jitter is not None:
+        raise ArgumentError(f"jitter is {jitter}, but tiles shift the image by themselves; leave one of them out")
     return Recipe(
         name="deepdream",
         follows=("mordvintsev2015inceptionism",),
         parameterization=pixels_of(image),
-        transforms=() if tiles is not None else (Jitter(jitter, mode="roll"),),
+        transforms=() if tiles is not None else (Jitter(_JITTER if jitter is None else jitter, mode="roll"),),
         optimizer=NormalizedAscent(lr=step, norm="mean_abs", eps=0.0),
         steps=steps,
         stages=Octaves(n=octaves, scale=scale, convention="ndzoom"),

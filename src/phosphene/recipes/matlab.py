@@ -22,7 +22,7 @@ from phosphene.recipes.matlab_options import (
     usable_image,
     with_pyramid,
 )
-from phosphene.recipes.matlab_table import tell
+from phosphene.recipes.matlab_table import tell, teller
 from phosphene.recipes.method import Method
 from phosphene.render import Recipe, Result, render
 from phosphene.stages import Upscaling
@@ -46,6 +46,11 @@ def deep_dream_image_recipe(  # noqa: PLR0913 - what MATLAB does not let one cho
     Three levels, each 1.4 times as large, sizes cut to whole pixels; ten steps of 1 out of 255 at each; tiles without
     overlap, behind a random circular shift, the image padded with zeros at its ends; the picture scaled from its least
     to its greatest value.
+
+    The guards of its divisions, 1e-8 for the pyramid and 1e-9 for the standard deviation, are for gradients of the sum
+    over a channel's positions by values in 0..255. Phosphene's are of the mean by values in [0, 1], 255 / positions
+    times as large: the guards are the program's own for layers of about 16 × 16 positions, and act on none but
+    vanishing gradients in others.
 
     Differences: MATLAB's pyramid overrates the gradient at the image's borders, each level anew, by 1.4 at edges and
     1.9 in corners, and its enlargement is said to leave zeros beyond the outermost pixels' centres. Both draw frames,
@@ -121,8 +126,8 @@ def deep_dream_image(  # noqa: PLR0913 - MATLAB's options, keyword-only
         output_scaling: "linear" scales each image's values from the least to the greatest to [0, 1]; "none" gives them
             as they are.
         verbose: whether a table of iteration, activation strength (the L2 norm of the channels' mean activations) and
-            level is written to standard output once the images are done, a bar showing the way until then; or a
-            function that is called with each line instead.
+            level is written to standard output once the images are done, a bar showing the way until then (1 and 0
+            serve as well); or a function that is called with each line instead.
         execution_environment: "cpu", "gpu", or "auto", which takes the GPU if there is one.
         seed: seed of every random stream.
 
@@ -135,7 +140,7 @@ def deep_dream_image(  # noqa: PLR0913 - MATLAB's options, keyword-only
         ParameterError: an option out of range, or a GPU that is not there.
         ArgumentError: an argument of the wrong kind.
     """
-    name = layer_name(net, layer)
+    name, write = layer_name(net, layer), teller(verbose)
     units = [Channel(name, index) for index in channel_numbers(net, name, channels)]
     start = None if initial_image is None else usable_image(net, name, initial_image)
     height, width = initial_size(net, name) if start is None else start.shape[1:]
@@ -143,9 +148,9 @@ def deep_dream_image(  # noqa: PLR0913 - MATLAB's options, keyword-only
         height, width, net.n_channels, tile=net.input_size, mean=mean_color(net), start=start
     )
     recipe = with_pyramid(recipe, pyramid_levels, pyramid_scale, num_iterations=num_iterations, scaling=output_scaling)
-    device = environment(execution_environment)
-    result = render(net, units, recipe=recipe, seed=seed, device=device, progress=verbose is True)
-    tell(result, recipe, verbose)
+    device, bar = environment(execution_environment), write is not None and not callable(verbose)
+    result = render(net, units, recipe=recipe, seed=seed, device=device, progress=bar)
+    tell(result, recipe, write)
     return result
 
 

@@ -8,7 +8,7 @@ from typing import Literal
 
 import torch
 
-from phosphene._component import check
+from phosphene._component import check, coerce
 from phosphene._types import FrozenArray
 from phosphene.errors import ArgumentError, ImageError, ParameterError, UnitRangeError
 from phosphene.models.layers import layers
@@ -27,7 +27,10 @@ def with_pyramid(recipe: Recipe, levels: int, scale: float, *, num_iterations: i
 
     Raises:
         ParameterError: an option out of range, by MATLAB's name for it.
+        ArgumentError: an option is no number, or no whole one.
     """
+    levels, scale = coerce(levels, int, "pyramid_levels"), coerce(scale, float, "pyramid_scale")
+    num_iterations = coerce(num_iterations, int, "num_iterations")
     check(1 <= levels <= 64, "pyramid_levels", levels, "a whole number from 1 to 64")
     check(1 < scale <= 64, "pyramid_scale", scale, "a number above 1, at most 64")
     check(num_iterations >= 0, "num_iterations", num_iterations, "a whole number from 0")

@@ -4,21 +4,35 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Iterator
+from numbers import Integral
 
+import numpy as np
 import torch
 
+from phosphene.errors import ArgumentError
 from phosphene.render import Recipe, Result
 
 _HEADINGS = ("Iteration", "Activation Strength", "Pyramid Level")
 
 
-def tell(result: Result, recipe: Recipe, verbose: bool | Callable[[str], object]) -> None:
-    """Write the table of a result line by line: to standard output, to a function of the caller's, or not at all."""
-    if verbose is False:
-        return
-    write = verbose if callable(verbose) else _to_standard_output
-    for line in lines(result, recipe):
-        write(line)
+def teller(verbose: object) -> Callable[[str], object] | None:
+    """What writes a line of the table: to standard output, a function of the caller's, or None for nothing.
+
+    Raises:
+        ArgumentError: neither true or false, also as 1 or 0, nor a function.
+    """
+    if callable(verbose):
+        return verbose
+    if not isinstance(verbose, bool | np.bool_ | Integral) or verbose not in (0, 1):
+        raise ArgumentError(f"verbose is {verbose!r}; expected True, False, or a function that takes a line")
+    return _to_standard_output if verbose else None
+
+
+def tell(result: Result, recipe: Recipe, write: Callable[[str], object] | None) -> None:
+    """Write the table of a result line by line."""
+    if write is not None:
+        for line in lines(result, recipe):
+            write(line)
 
 
 def lines(result: Result, recipe: Recipe) -> Iterator[str]:

@@ -8,6 +8,7 @@ it had not been, and so that each frame can be replayed.
 from __future__ import annotations
 
 import os
+import platform
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,7 +18,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from phosphene import store
-from phosphene._component import check
+from phosphene._component import check, coerce
 from phosphene._types import JSON
 from phosphene._version import __version__
 from phosphene.errors import ParameterError, PhospheneError
@@ -28,6 +29,7 @@ from phosphene.recipes.photograph import started_from
 from phosphene.render import Recipe, display, render
 from phosphene.render.display import Pixels
 from phosphene.render.progress import Progress
+from phosphene.store.movie import movie_format
 
 
 @dataclass(frozen=True)
@@ -48,6 +50,8 @@ class Zoom:
     seed: int = 0
 
     def __post_init__(self) -> None:
+        for name, kind in (("n_frames", int), ("share", float), ("seed", int)):
+            object.__setattr__(self, name, coerce(getattr(self, name), kind, name))
         check(1 <= self.n_frames <= 10**5, "n_frames", self.n_frames, "a whole number from 1 to 100000")
         check(0 <= self.share < 1, "share", self.share, "a number from 0, below 1")
         sizes = self.recipe.sizes
@@ -95,7 +99,8 @@ def zoom_frames(
         objective: what every frame climbs, such as ``ph.Layer('blocks.5')``.
         zoom: how.
         folder: where each frame is saved as ``0000.png``, ``0001.png`` …, with its recipe; frames that are there
-            already, and are those that would be made, are not made again.
+            already, and are those that would be made here, by the same versions, device and number of threads, are not
+            made again.
         device: where to compute; by default where the network is.
         progress: as in :func:`phosphene.render`, for each frame.
 
@@ -107,7 +112,7 @@ def zoom_frames(
     for number in range(zoom.n_frames):
         recipe, seed = zoom.recipe_after(frame), zoom.seed + number
         path = None if folder is None else Path(folder) / f"{number:04d}.png"
-        frame = None if path is None else _found(path, _told(net, objective, recipe, seed))
+        frame = None if path is None else _found(path, _told(net, objective, recipe, seed) | _here(net, device))
         if frame is None:
             result = render(net, objective, recipe=recipe, seed=seed, device=device, progress=progress)
             if result.status[0].startswith("interrupted"):
@@ -133,6 +138,7 @@ def save_zoom(path: str | os.PathLike[str], frames: Iterable[Pixels], *, fps: in
         ArgumentError, MissingExtraError, StorageError: as :func:`phosphene.store.open_movie` says.
         ParameterError: there are no frames.
     """
+    movie_format(path, fps)  # found out before a frame is made
     waiting = iter(frames)
     first = next(waiting, None)
     if first is None:
@@ -161,11 +167,22 @@ def _told(net: Network, objective: Objective, recipe: Recipe, seed: int) -> dict
     }
 
 
+def _here(net: Network, device: torch.device | str | None) -> dict[str, JSON]:
+    """What the document of a frame says, if it was made here: a frame's last bits depend on all of this."""
+    where = next(net.module.parameters(), torch.empty(0)).device if device is None else torch.device(device)
+    return {
+        "dtype": "float32",
+        "device": where.type,
+        "threads": torch.get_num_threads(),
+        "versions": {"phosphene": __version__, "torch": torch.__version__, "python": platform.python_version()},
+    }
+
+
 def _found(path: Path, told: Mapping[str, JSON]) -> Pixels | None:
-    """The picture in a file, if its document says what it should, in this version."""
+    """The picture in a file, if its document says what it should."""
     try:
         document = store.read_png_document(path)
-        if {key: document.get(key) for key in told} != told or document["versions"]["phosphene"] != __version__:
+        if {key: document.get(key) for key in told} != told:
             return None
         return store.read_png_pixels(path)
     except (PhospheneError, LookupError, TypeError):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 from typing import ClassVar, Literal
 
@@ -13,6 +12,8 @@ from phosphene._component import check
 from phosphene.functional.boxblur import box_blur
 from phosphene.functional.resizing import CONVENTIONS, Convention, resize, scaled_size
 from phosphene.stages.base import Enter, Stages
+
+_MOST_STEPS = 10**6
 
 
 @dataclass(frozen=True)
@@ -47,10 +48,14 @@ class Upscaling(Stages):
         check(self.convention in CONVENTIONS, "convention", self.convention, f"one of {list(CONVENTIONS)}")
         check(self.rounding in ("floor", "float32"), "rounding", self.rounding, "'floor' or 'float32'")
         check(self.blur is None or 1 <= self.blur <= 255, "blur", self.blur, "a whole number from 1 to 255, or None")
-        check(0 < self.late_factor < math.inf, "late_factor", self.late_factor, "a number above 0")
+        fits = 0 < self.late_factor <= _MOST_STEPS
+        check(fits, "late_factor", self.late_factor, f"a number above 0, at most {_MOST_STEPS}")
 
     def sizes(self, height: int, width: int) -> tuple[tuple[int, int], ...]:
         """Height and width of each stage, smallest first; the first is the canvas's own.
+
+        Raises:
+            ParameterError: a stage would be larger than any image.
 
         >>> Upscaling(rounding="floor").sizes(227, 11)
         ((227, 11), (317, 15), (443, 21))

@@ -110,3 +110,10 @@ def test_sizes_are_cut_in_single_or_double_precision_or_rounded(factor):
 
 def test_halves_are_rounded_to_even():
     assert scaled_size((5, 7), 0.5, "round") == (2, 4)
+
+
+@pytest.mark.parametrize("rounding", ["floor", "round", "float32"])
+@pytest.mark.parametrize("factor", [1e10, 1e308, float("inf"), float("nan")])
+def test_a_size_beyond_every_image_is_refused(rounding, factor):
+    with pytest.raises(ParameterError, match=r"4 × 9 pixels times .* are too many; at most 2147483648"):
+        scaled_size((4, 9), factor, rounding)

@@ -7,6 +7,8 @@ import pytest
 import torch
 import torch.nn.functional as F
 from networks import SIZE, activations, conv_net, nhwc_net, random_images, scores, token_net
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils._pytree import tree_leaves
 
 import phosphene as ph
 from phosphene._types import FrozenArray
@@ -267,3 +269,59 @@ def test_another_cosine_is_refused_by_its_document():
     document = Caricature("a", numbers(2)).to_json() | {"cosine": "cubic"}
     with pytest.raises(ph.errors.RecipeError, match="cosine: expected one of"):
         Caricature.from_json(document)
+
+
+class Largest(TorchDispatchMode):
+    """Remembers the largest tensor that was made."""
+
+    values = 0
+
+    def __torch_dispatch__(self, func, types, args=(), kwargs=None):
+        made = func(*args, **(kwargs or {}))
+        for tensor in (t for t in tree_leaves(made) if isinstance(t, torch.Tensor)):
+            self.values = max(self.values, tensor.numel())
+        return made
+
+
+def test_the_products_with_a_guide_are_never_all_held_at_once():
+    here, features = random_images(1, 1, (2, 5000))[0], random_images(1, 1, (2, 5000), seed=1)[0]
+    with Largest() as largest:
+        best = best_match(here, features)
+    assert largest.values <= 2**24 < 5000 * 5000
+    for p in (0, 3354, 3355, 3356, 4999):
+        match = int((here[0, :, p] @ features[0]).argmax())
+        assert torch.equal(best[0, :, p], features[0, :, match])
+
+
+@pytest.mark.parametrize(
+    ("wanted", "needs"),
+    [
+        (TensorDirection("a", numbers(6, 3, 3)), True),
+        (Inversion("a", numbers(6, 3, 3)), True),
+        (2 * Caricature("a", numbers(6, 3, 3)) + ph.Layer("a"), True),
+        (ph.objectives.InvertedRepresentation("a", numbers(6, 3, 3)), True),
+        (ph.objectives.ActivationDifference("a", numbers(6, 3, 3)), True),
+        (ph.Neuron("a", 1), True),
+        (ph.Neuron("a", 1, (2, 3)), True),
+        (ph.Direction("a", [1.0], position=(2, 3)), True),
+        (ph.objectives.LocalGroup("a"), True),
+        (ph.Direction("a", [1.0]), False),
+        (Guide("a", numbers(6, 9)), False),
+        (ph.objectives.Style("a", numbers(6, 6)), False),
+        (ph.Channel("a", 1), False),
+    ],
+    ids=str,
+)
+def test_what_is_bound_to_a_place_needs_the_whole_image(wanted, needs):
+    assert wanted.needs_whole_image is needs
+
+
+@pytest.mark.parametrize("wanted", [ph.Neuron("conv2", 1), Inversion("conv2", numbers(6, 6, 5))], ids=str)
+def test_what_is_bound_to_a_place_is_refused_in_tiles_that_cut_the_image(wanted):
+    def made(tile):
+        recipe = ph.Recipe(parameterization=ph.Pixels(12, 10), steps=1, tiles=ph.conditioners.Tiles(tile, tile))
+        return ph.render(conv_net(), wanted, recipe=recipe, progress=False)
+
+    assert made(12).status == ("ok",)
+    with pytest.raises(ParameterError, match="needs the whole image"):
+        made(11)

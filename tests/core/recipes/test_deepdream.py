@@ -150,6 +150,13 @@ def test_tiles_replace_the_jitter():
     recipe = deepdream(photo(3, 30, 30), tiles=Tiles(16, 16))
     assert recipe.transforms == ()
     assert recipe.tiles == Tiles(16, 16)
+    assert deepdream(photo(3, 30, 30)) == deepdream(photo(3, 30, 30), jitter=32)
+
+
+@pytest.mark.parametrize("jitter", [0, 32])
+def test_a_jitter_beside_tiles_is_refused(jitter):
+    with pytest.raises(ArgumentError, match=rf"jitter is {jitter}, but tiles shift the image by themselves"):
+        deepdream(photo(3, 30, 30), tiles=Tiles(16, 16), jitter=jitter)
 
 
 def test_unclipped_values_are_shown_by_their_percentile():

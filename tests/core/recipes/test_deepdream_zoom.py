@@ -122,6 +122,20 @@ def test_frames_of_another_zoom_are_made_anew(tmp_path, monkeypatch, damage):
     assert seeds == {"share": [1, 2], "unit": [0, 1, 2], "seed": [7, 8, 9], "file": [1], "foreign": [1]}[damage]
 
 
+@pytest.mark.parametrize("difference", ["torch", "python", "device", "threads", "dtype"])
+def test_frames_that_were_made_elsewhere_are_made_anew(tmp_path, monkeypatch, difference):
+    net, zoom = conv_net(), Zoom(deepdream(photo(3, 20, 24), steps=1, octaves=2), n_frames=2)
+    list(zoom_frames(net, LAYER, zoom, folder=tmp_path))
+    path = tmp_path / "0001.png"
+    document, elsewhere = store.read_png_document(path), {"device": "cuda", "threads": 77, "dtype": "float64"}
+    table = document if difference in elsewhere else document["versions"]
+    table[difference] = elsewhere.get(difference, "0.0")
+    store.write_png(path, store.read_png_pixels(path), document)
+    seeds = counting(monkeypatch)
+    list(zoom_frames(net, LAYER, zoom, folder=tmp_path, device="cpu"))
+    assert seeds == [1]
+
+
 def interrupted_at(monkeypatch, number: int) -> None:
     """A person breaks off in the first step of a frame."""
     render = zooming.render
@@ -186,10 +200,19 @@ def test_noise_can_be_zoomed_into():
     assert first.std() > 50
 
 
+def never():
+    """Frames that must not be made."""
+    pytest.fail("a frame was made for nothing")
+    yield
+
+
 @pytest.mark.parametrize(
     ("make", "error", "message"),
     [
         (lambda recipe: Zoom(recipe, n_frames=0), ParameterError, "n_frames is 0"),
+        (lambda recipe: Zoom(recipe, n_frames="a"), ArgumentError, "n_frames is 'a'; expected a whole number"),
+        (lambda recipe: save_zoom("x.gif", never(), fps=51), ParameterError, "fps is 51; .* from 1 to 50 for a .gif"),
+        (lambda recipe: save_zoom("x.avi", never()), ArgumentError, "no movie"),
         (lambda recipe: Zoom(recipe, share=1.0), ParameterError, "share is 1.0"),
         (lambda recipe: Zoom(tf_multiscale(16, 16)), ParameterError, "frames would grow; take a recipe that keeps"),
         (lambda recipe: save_zoom("x.gif", []), ParameterError, "there are no frames"),

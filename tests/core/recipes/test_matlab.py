@@ -323,6 +323,26 @@ def test_the_table_goes_to_standard_output_and_nowhere_if_unwanted(capsys):
     assert capsys.readouterr() == ("", "")
 
 
+@pytest.mark.parametrize("verbose", [True, 1, np.int64(1), np.True_])
+def test_matlabs_1_and_0_stand_for_true_and_false(verbose, capsys):
+    options = {"num_iterations": 1, "pyramid_levels": 1}
+    deep_dream_image(conv_net(), "conv2", 1, verbose=verbose, **options)
+    shown = capsys.readouterr()
+    assert shown.out.startswith("Iteration")
+    assert shown.err  # the bar
+    deep_dream_image(conv_net(), "conv2", 1, verbose=type(verbose)(0), **options)
+    assert capsys.readouterr() == ("", "")
+
+
+def test_the_guards_are_the_programs_for_a_mean_over_255_positions():
+    """The program adds 1e-9 to the deviation of the gradient of a sum over positions, by values in 0..255."""
+    by_255 = 3e-9 * torch.tensor([1.0, -1.0, 1.0, -1.0])[None, None, :, None].double()
+    (guarded,) = deep_dream_image_recipe(9, 9, laplacian=False).conditioners
+    for positions, closeness in ((255, 1e-12), (16 * 16, 1e-2)):
+        found = guarded.condition(255 * by_255 / positions, 0)
+        torch.testing.assert_close(found, by_255 / (by_255.std() + 1e-9), rtol=closeness, atol=0)
+
+
 def test_clean_borders_are_those_of_the_other_pyramid_with_the_same_kernel():
     clean, strict = (deep_dream_image_recipe(9, 9, borders=borders) for borders in ("clean", "matlab"))
     assert clean.conditioners == (LaplacianNormalize(levels=4, style="tensorflow", eps=1e-8),)
@@ -357,6 +377,13 @@ def test_the_environment_is_a_device(monkeypatch):
         ({"pyramid_levels": 0}, ParameterError, "pyramid_levels is 0; expected a whole number from 1 to 64"),
         ({"pyramid_scale": 1.0}, ParameterError, "pyramid_scale is 1.0; expected a number above 1"),
         ({"num_iterations": -1}, ParameterError, "num_iterations is -1; expected a whole number from 0"),
+        ({"pyramid_levels": 2.5}, ArgumentError, "pyramid_levels is 2.5; expected a whole number"),
+        ({"pyramid_levels": "a"}, ArgumentError, "pyramid_levels is 'a'; expected a whole number"),
+        ({"pyramid_scale": "a"}, ArgumentError, "pyramid_scale is 'a'; expected a number"),
+        ({"num_iterations": 1.5}, ArgumentError, "num_iterations is 1.5; expected a whole number"),
+        ({"verbose": "no"}, ArgumentError, "verbose is 'no'; expected True, False, or a function"),
+        ({"verbose": 2}, ArgumentError, "verbose is 2; expected True, False, or a function"),
+        ({"verbose": None}, ArgumentError, "verbose is None; expected True, False, or a function"),
         ({"output_scaling": "log"}, ParameterError, "output_scaling is 'log'; expected 'linear' or 'none'"),
         ({"execution_environment": "tpu"}, ParameterError, "execution_environment is 'tpu'; expected 'auto', 'cpu'"),
         ({"channels": []}, ParameterError, "channels is empty"),

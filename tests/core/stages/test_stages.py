@@ -166,6 +166,12 @@ def test_a_single_stage_is_the_start_itself(stages):
         (lambda: s.Upscaling(rounding="round"), r"rounding is 'round'; expected 'floor' or 'float32'"),
         (lambda: s.Upscaling(blur=0), r"blur is 0; expected a whole number from 1 to 255, or None"),
         (lambda: s.Upscaling(late_factor=0.0), r"late_factor is 0.0; expected a number above 0"),
+        (lambda: s.Upscaling(late_factor=1e308), r"late_factor is 1e\+308; expected a number above 0, at most 1000000"),
+        (
+            lambda: s.Upscaling(64, 64.0).sizes(8, 9),
+            r"pixels times 64 are too many; at most 2147483648 rows or columns",
+        ),
+        (lambda: s.Upscaling(64, 64.0, rounding="floor").sizes(8, 9), r"pixels times 64 are too many"),
         (lambda: s.Growing(()), r"shares is \(\); expected 1 to 64 numbers above 0"),
         (lambda: s.Growing((0.5, 0.0)), r"shares is .*; expected 1 to 64 numbers above 0"),
         (lambda: s.Growing(convention="area"), r"convention is 'area'; expected one of"),

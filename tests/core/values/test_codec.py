@@ -29,8 +29,10 @@ from phosphene import objectives as o
 from phosphene import optimizers, transforms, units
 from phosphene._component import Component, decode, encode
 from phosphene._types import FrozenArray
+from phosphene.conditioners import LaplacianNormalize
 from phosphene.errors import ArgumentError, ParameterError, RecipeError, TrustError
-from phosphene.parameterizations import Parameterization
+from phosphene.parameterizations import LowResolution, Parameterization
+from phosphene.projections import Clip
 
 COMPONENTS = (
     *TRANSFORMS,
@@ -246,6 +248,11 @@ def test_a_component_from_outside_carries_its_module_and_comes_back():
         (units.WeightedChannels("a", [[0, 1]]), units.WeightedChannels("a", ((0, 1.0),))),
         (ph.Neuron("a", 1, [2, 3]), ph.Neuron("a", 1, (2, 3))),
         (ph.Channel("a", np.int64(3)), ph.Channel("a", 3)),
+        (ph.Logit(np.int64(3)), ph.Logit(3)),
+        (ph.Neuron("a", 1, (np.int64(2), 3)), ph.Neuron("a", 1, (2, 3))),
+        (ph.Neuron("a", 1, 2), ph.Neuron("a", 1, (2,))),
+        (ph.stages.Upscaling(blur=np.int64(5)), ph.stages.Upscaling(blur=5)),
+        (Clip([0, 0, 0], 1), Clip((0.0, 0.0, 0.0), 1.0)),
         (ph.Pixels(4, 4, decorrelate=[list(row) for row in MATRIX]), ph.Pixels(4, 4, decorrelate=np.array(MATRIX))),
         (ph.Direction("a", [1, 2]), ph.Direction("a", np.array([1.0, 2.0]))),
     ],
@@ -375,6 +382,19 @@ def test_a_bomb_is_never_inflated():
         (lambda: ph.Logit(1.5), ArgumentError, "a class is given by number or name; got float"),
         (lambda: ph.Logit(True), ArgumentError, "a class is given by number or name; got bool"),
         (lambda: ph.Probability(-1), ParameterError, "class_ is -1; expected a number from 0, or a name"),
+        (lambda: ph.Logit(None), ArgumentError, "a class is given by number or name; got NoneType"),
+        (lambda: ph.Neuron("a", 1, 1.5), ParameterError, r"position is 1.5; expected \(row, column\)"),
+        (lambda: ph.Neuron("a", 1, (1, True)), ParameterError, r"position is \(1, True\); expected \(row, column\)"),
+        (lambda: ph.stages.Upscaling(blur=5.5), ArgumentError, "blur is 5.5; expected a whole number or None"),
+        (lambda: ph.stages.Upscaling(blur=True), ArgumentError, "blur is True; expected a whole number or None"),
+        (lambda: LaplacianNormalize(eps="a"), ArgumentError, "eps is 'a'; expected a number or None"),
+        (lambda: Clip("a", 1.0), ArgumentError, "low is 'a'; expected a number or a list"),
+        (lambda: Clip(0.0, None), ArgumentError, "high is None; expected a number or a list"),
+        (lambda: Clip((0.0, "b"), 1.0), ArgumentError, "low is 'b'; expected a number"),
+        (lambda: optimizers.Adam(clip_norm="1"), ArgumentError, "clip_norm is '1'; expected a number or None"),
+        (lambda: ph.Pixels(4, 4, offset=0.5), ArgumentError, "offset is 0.5; expected a list or None"),
+        (lambda: LowResolution(8, 8, shift=0.5), ArgumentError, "shift is 0.5; expected a whole number or 'half'"),
+        (lambda: LowResolution(8, 8, shift="all"), ParameterError, "shift is 'all'; expected 'half' or a number"),
         (lambda: transforms.Jitter(1.5), (ArgumentError, TypeError), "pixels"),
         (lambda: transforms.Scale(options=1.5), (ArgumentError, TypeError), "options"),
         (lambda: optimizers.Adam(lr="fast"), (ArgumentError, TypeError), "lr"),
