@@ -11,6 +11,7 @@ from phosphene.recipes.deepdream_tensorflow import tf_deepdream, tf_lapnorm, tf_
 from phosphene.recipes.distill import distill, preconditioned, unregularized
 from phosphene.recipes.feature_maps import FeatureMaps, activations_and_reconstructions, most_activated
 from phosphene.recipes.forty_lines import forty_lines
+from phosphene.recipes.generated import generated, generator_recipe
 from phosphene.recipes.grids import frequency_sheets, learning_rate_sheet, robustness_sheets
 from phosphene.recipes.icons import icon_recipe, icons
 from phosphene.recipes.interpolation import interpolation, interpolation_recipe
@@ -62,6 +63,8 @@ __all__ = [
     "find",
     "forty_lines",
     "frequency_sheets",
+    "generated",
+    "generator_recipe",
     "get",
     "grayscale",
     "guided_by",

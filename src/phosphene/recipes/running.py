@@ -9,6 +9,7 @@ from phosphene.recipes.company import diversity, joint, negative_and_positive, r
 from phosphene.recipes.deepdream import dream
 from phosphene.recipes.distill import SOURCE, YEAR
 from phosphene.recipes.feature_maps import activations_and_reconstructions
+from phosphene.recipes.generated import generated
 from phosphene.recipes.grids import frequency_sheets, learning_rate_sheet, robustness_sheets
 from phosphene.recipes.interpolation import interpolation
 from phosphene.recipes.method import Method
@@ -44,6 +45,14 @@ METHODS: Final = (
         ),
     ),
     Method("aligned_interpolation", interpolation, SOURCE, YEAR, start="network", follows=("olah2017feature",)),
+    Method(
+        "generator",
+        generated,
+        "Nguyen, Dosovitskiy, Yosinski, Brox and Clune, NeurIPS; Lucent's param/gan.py",
+        2016,
+        start="network",
+        follows=("nguyen2016synthesizing", "dosovitskiy2016generating", "kiat2020lucent"),
+    ),
     Method("texture", texture, _STYLE, 2018, start="network", follows=_STYLE_KEYS),
     Method("style_transfer", style_transfer, _STYLE, 2018, start="network", follows=_STYLE_KEYS),
     Method(

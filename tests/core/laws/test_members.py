@@ -60,6 +60,6 @@ def test_every_recipe_is_in_the_list() -> None:
     makers = {method.make for method in ph.recipes.methods()}
     public = {getattr(ph.recipes, name) for name in ph.recipes.__all__ if callable(getattr(ph.recipes, name))}
     returning = {maker for maker in public if getattr(maker, "__annotations__", {}).get("return") == "Recipe"}
-    others = {ph.recipes.default_recipe, ph.recipes.get, ph.recipes.transparent}
+    others = {ph.recipes.default_recipe, ph.recipes.get, ph.recipes.transparent, ph.recipes.generator_recipe}
     assert returning - others <= makers
     assert tuple(m.name for m in ph.recipes.methods() if m.start == "noise") == members.RECIPES
