@@ -151,6 +151,11 @@ class Course:
         elif self.guard is not None:
             self.guard.undo(step)
 
+    def close(self, step: int) -> None:
+        """Count the gradient of ``step``, the last, where the run ended before anybody could."""
+        if self.guard is not None and self.guard.begun == step and isinstance(self.slope, ThroughImage):
+            self.slope.accumulate()
+
     @property
     def stopped_at(self) -> list[int]:
         """The step at which each image stopped, 0 for those that did not."""

@@ -125,6 +125,7 @@ def run_batch(
         record = Record(scores, settings.snapshots, watch, ends_early=n_steps < recipe.total_steps)
         record.keep(course.image)
         climb(course, record, progress=progress)
+    course.close(record.steps)
     images = finished(course.image(), recipe.finish)
     plain = replace(setting, scorer=compile_objectives([j.objective for j in jobs], net))
     clean, robust = _measured(images, plain, recipe, record)

@@ -207,6 +207,16 @@ def test_the_transparency_of_stages_is_that_of_all_their_steps():
     torch.testing.assert_close(result.transparency, expected, rtol=0, atol=1e-4)
 
 
+@pytest.mark.parametrize("where", ["after", "within"])
+@pytest.mark.parametrize("at", [1, 3, 5])
+def test_an_interrupted_runs_transparency_is_that_of_the_steps_done(at, where):
+    recipe = staged(transparency="gradients", stages=None)
+    whole = rendered(replace(recipe, steps=at, transforms=(transforms.Custom(unchanged),)), UNITS[0])
+    part = interrupted(replace(recipe, steps=8), at, where)
+    assert part.transparency is not None
+    torch.testing.assert_close(part.transparency, whole.transparency, rtol=1e-5, atol=1e-8)
+
+
 def test_a_line_search_adds_one_gradient_a_step_to_the_transparency():
     canvas = ph.Pixels(12, 10, decorrelate="none")
     recipe = Recipe(parameterization=canvas, steps=2, optimizer=optimizers.LBFGS(), transparency="gradients")
