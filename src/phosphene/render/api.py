@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
+from typing import Any
 
 import torch
 
@@ -86,15 +87,12 @@ def render(  # noqa: PLR0913 - the public door: what is positional, how is keywo
     keys = stream_keys(wanted)
     recipes = [replace(recipe or default_recipe(one, net), **changes) for one in wanted]
     jobs = [Job(i, one, how, key) for i, (one, how, key) in enumerate(zip(wanted, recipes, keys, strict=True))]
-    frames, steps_kept = (snapshots, ()) if isinstance(snapshots, Frames) else (None, snapshots)
     settings = Settings(
         seed=_whole("seed", seed),
         device=_device(net, device),
         dtype=dtype,
-        snapshots=_snapshots(steps_kept, recipes),
         weights_digest=net.digest,
-        frames=frames,
-        stems=() if frames is None else store.distinct_stems([str(one) for one in wanted]),
+        **_kept(snapshots, jobs),
     )
     size = None if batch_size is None else _whole("batch_size", batch_size)
     return run_jobs(jobs, net, settings, batch_size=size, progress=progress)
@@ -130,6 +128,14 @@ def _device(net: Network, device: torch.device | str | None) -> torch.device:
     if device is None:
         return next((p.device for p in net.module.parameters()), torch.device("cpu"))
     return usable_device(device)
+
+
+def _kept(snapshots: Iterable[int] | int | Frames, jobs: Sequence[Job]) -> dict[str, Any]:
+    """What is kept of the way: steps in memory, or frames on disk, whose names are distinct over the whole render."""
+    if not isinstance(snapshots, Frames):
+        return {"snapshots": _snapshots(snapshots, [job.recipe for job in jobs])}
+    stems = store.distinct_stems([str(job.objective) for job in jobs])
+    return {"snapshots": frozenset[int](), "frames": snapshots, "stems": stems}
 
 
 def _snapshots(wanted: Iterable[int] | int, recipes: Sequence[Recipe]) -> frozenset[int]:

@@ -87,6 +87,10 @@ class Recipe(Component):
             self._require("tiles", Tiles, "ph.conditioners.Tiles(512, 512)")
             check(not self.transforms, "transforms", self.transforms, "none beside tiles, which shift by themselves")
             check(self.views == 1, "views", self.views, "1 beside tiles")
+        self._check_ranges()
+
+    def _check_ranges(self) -> None:
+        """Refuse what is out of range by itself or beside something else."""
         check(1 <= self.views <= _MAX_VIEWS, "views", self.views, f"a whole number from 1 to {_MAX_VIEWS}")
         check(0 <= self.steps <= _MAX_STEPS, "steps", self.steps, f"a whole number from 0 to {_MAX_STEPS}")
         for size in self.sizes:

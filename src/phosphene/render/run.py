@@ -118,14 +118,7 @@ def run_batch(
     streams = Streams(tuple(j.key for j in jobs), settings.seed, settings.device)
     setting = Setting(net, forward, scorer_of(jobs, net), streams, settings.image_dtype)
     course = Course(recipe, setting)
-    n_steps = recipe.total_steps if settings.until is None else min(settings.until, recipe.total_steps)
-    scores = torch.zeros(n_steps, len(jobs), device=settings.device)
-    stems = [settings.stems[j.index] for j in jobs] if settings.frames else []
-    with watching(settings.frames, stems, recipe, alone=len(settings.stems) == 1) as watch:
-        record = Record(scores, settings.snapshots, watch, ends_early=n_steps < recipe.total_steps)
-        record.keep(course.image)
-        climb(course, record, progress=progress)
-    course.close(record.steps)
+    record = _climbed(course, jobs, settings, progress)
     images = finished(course.image(), recipe.finish)
     plain = replace(setting, scorer=compile_objectives([j.objective for j in jobs], net))
     clean, robust = _measured(images, plain, recipe, record)
@@ -142,6 +135,20 @@ def run_batch(
         seconds=perf_counter() - started,
         interrupted=record.interrupted,
     )
+
+
+def _climbed(course: Course, jobs: Sequence[Job], settings: Settings, progress: Callable[[int], None]) -> Record:
+    """Run a course to its end, or as far as the settings say; what it leaves behind."""
+    recipe = course.recipe
+    n_steps = recipe.total_steps if settings.until is None else min(settings.until, recipe.total_steps)
+    scores = torch.zeros(n_steps, len(jobs), device=settings.device)
+    stems = [settings.stems[j.index] for j in jobs] if settings.frames else []
+    with watching(settings.frames, stems, recipe, alone=len(settings.stems) == 1) as watch:
+        record = Record(scores, settings.snapshots, watch, ends_early=n_steps < recipe.total_steps)
+        record.keep(course.image)
+        climb(course, record, progress=progress)
+    course.close(record.steps)
+    return record
 
 
 def _transparency(course: Course, images: Tensor) -> Tensor | None:
