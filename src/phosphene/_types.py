@@ -94,16 +94,9 @@ class FrozenArray:
         if form is None or not isinstance(document, dict):
             raise ParameterError("expected an array: a list of numbers or {'shape': …, 'float32' or 'uint8': …}")
         shape, text = document["shape"], document[form]
-        counts = (
-            isinstance(shape, list)
-            and len(shape) <= _MAX_AXES
-            and all(type(n) is int and 0 <= n < 2**63 for n in shape)
-        )
-        if not counts or not isinstance(text, str):
+        size = _read_size(shape)
+        if not isinstance(text, str):
             raise ParameterError("expected an array's shape as whole numbers and its data as text")
-        size = math.prod(shape)
-        if size > _MAX_ELEMENTS:
-            raise ParameterError(f"an array of {size} values is larger than the {_MAX_ELEMENTS} that are read")
         kind = _FORMS[form]
         values = np.frombuffer(_inflate(text, kind.itemsize * size), dtype=kind)
         values = _of_levels(values) if form == "uint8" else values
@@ -111,6 +104,19 @@ class FrozenArray:
             return cls.of(values.reshape(shape))
         except ValueError as error:
             raise ParameterError(f"an array cannot have the shape {shape}: {error}") from None
+
+
+def _read_size(shape: object) -> int:
+    """How many values a shape from a document has; it may be anything, and ask for any amount of memory."""
+    counts = (
+        isinstance(shape, list) and len(shape) <= _MAX_AXES and all(type(n) is int and 0 <= n < 2**63 for n in shape)
+    )
+    if not counts or not isinstance(shape, list):
+        raise ParameterError("expected an array's shape as whole numbers and its data as text")
+    size = math.prod(shape)
+    if size > _MAX_ELEMENTS:
+        raise ParameterError(f"an array of {size} values is larger than the {_MAX_ELEMENTS} that are read")
+    return size
 
 
 def _of_levels(levels: np.ndarray[Any, np.dtype[Any]]) -> np.ndarray[Any, np.dtype[Any]]:

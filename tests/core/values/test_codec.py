@@ -10,6 +10,7 @@ from dataclasses import FrozenInstanceError, dataclass, fields, replace
 
 import numpy as np
 import pytest
+import torch
 from members import (
     IDENTITIES,
     MATRIX,
@@ -404,3 +405,24 @@ def test_a_bomb_is_never_inflated():
 def test_a_value_of_the_wrong_kind_is_refused(build, error, message):
     with pytest.raises(error, match=message):
         build()
+
+
+def test_an_8_bit_picture_is_written_as_its_levels_and_comes_back_bit_for_bit():
+    levels = np.arange(256, dtype=np.uint8).reshape(1, 16, 16).repeat(3, 0)
+    picture = FrozenArray.of(torch.from_numpy(levels) / 255)
+    document = json.loads(json.dumps(picture.to_json()))
+    assert set(document) == {"shape", "uint8"}
+    assert FrozenArray.from_json(document) == picture
+    # One bit beside a level, or a negative zero, is no 8-bit picture: nothing is rounded.
+    for value in (np.nextafter(np.float32(0.2), np.float32(1)), np.float32(-0.0), np.float32(2.0)):
+        other = FrozenArray.of(np.full((2, 2), value, np.float32))
+        assert set(other.to_json()) == {"shape", "float32"}
+        assert FrozenArray.from_json(other.to_json()).data == other.data
+
+
+def test_damaged_levels_are_refused():
+    document = FrozenArray.of(np.zeros((4, 4), np.float32)).to_json()
+    with pytest.raises(ParameterError, match="does not fit its shape: expected 20 bytes"):
+        FrozenArray.from_json({**document, "shape": [4, 5]})
+    with pytest.raises(ParameterError, match="an array's data is damaged"):
+        FrozenArray.from_json({**document, "uint8": "????"})
