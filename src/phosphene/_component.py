@@ -38,6 +38,7 @@ _ROOMS = (
     "projections",
     "stages",
     "models.overrides",
+    "exchange",
 )
 #: What a plain type expects, in messages.
 _EXPECTED = types.MappingProxyType(

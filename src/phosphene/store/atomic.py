@@ -31,7 +31,7 @@ def write_bytes(path: str | os.PathLike[str], data: bytes) -> Path:
         _write_new(temporary, data)
         temporary.replace(path)
     except OSError as error:
-        raise StorageError(_why_not_written(path, error)) from error
+        raise StorageError(why_not_written(path, error)) from error
     finally:
         with contextlib.suppress(OSError):
             temporary.unlink(missing_ok=True)
@@ -59,7 +59,7 @@ def replacing(path: str | os.PathLike[str]) -> Generator[Path, None, None]:
     except StorageError:
         raise
     except OSError as error:
-        raise StorageError(_why_not_written(path, error)) from error
+        raise StorageError(why_not_written(path, error)) from error
     finally:
         with contextlib.suppress(OSError):
             temporary.unlink(missing_ok=True)
@@ -79,7 +79,7 @@ def read_bytes(path: str | os.PathLike[str], *, limit: int) -> bytes:
     except StorageError:
         raise
     except (OSError, ValueError) as error:
-        raise StorageError(_why_not_read(path, error)) from error
+        raise StorageError(why_not_read(path, error)) from error
 
 
 def _write_new(path: Path, data: bytes) -> None:
@@ -91,7 +91,8 @@ def _write_new(path: Path, data: bytes) -> None:
         os.fsync(descriptor)  # some file systems report a full disk only here
 
 
-def _why_not_written(path: Path, error: OSError) -> str:
+def why_not_written(path: Path, error: OSError) -> str:
+    """A sentence that says why a file could not be written, and what to do."""
     if error.errno in _FULL:
         return f"{path} was not written: the disk is full; free some space or choose another folder"
     if error.errno == errno.EFBIG:
@@ -105,7 +106,8 @@ def _why_not_written(path: Path, error: OSError) -> str:
     return f"{path} was not written: {error.strerror or error}; choose another path"
 
 
-def _why_not_read(path: Path, error: Exception) -> str:
+def why_not_read(path: Path, error: Exception) -> str:
+    """A sentence that says why a file could not be read, and what to do."""
     if isinstance(error, FileNotFoundError):
         return f"{path} cannot be read: there is no such file; check the path"
     if isinstance(error, PermissionError):
