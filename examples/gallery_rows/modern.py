@@ -29,7 +29,7 @@ def strips(studio: Studio) -> list[Strip]:
             268,
         ),
         Strip(
-            "the same with magnitudes measured by ph.fit_spectrum on four photographs",
+            "the same with magnitudes measured by ph.recipes.fit_spectrum on four photographs",
             [p for n, name in enumerate(("espresso", "blocks.11:3")) for p in _with_opacity(measured, n, name)],
             268,
         ),
@@ -55,7 +55,7 @@ def _measured(studio: Studio, side: int) -> ph.Recipe:
     with tempfile.TemporaryDirectory() as folder:
         for name in _PHOTOGRAPHS:
             Image.fromarray(to_uint8(studio.photograph(name, 512))).save(Path(folder) / f"{name}.png")
-        spectrum = ph.fit_spectrum(folder, side, side)
+        spectrum = ph.recipes.fit_spectrum(folder, side, side)
     return ph.recipes.maco(side, side, magnitude=spectrum, crops=8, steps=studio.steps(96))
 
 

@@ -151,6 +151,8 @@ REGULARIZERS = (
     r.BilateralPenalty(1.0, 0.3, 2),
     r.BoundaryComplexity(2),
     r.BoundaryComplexity(mask=FrozenArray.of(np.eye(5, 4)), constant=0.3),
+    r.LpNorm(),
+    r.LpNorm(1.5, center=(0.4,), scale=(0.25,)),
 )
 #: Those that read the fourth channel; images without one are refused.
 ALPHA_REGULARIZERS = (r.MeanAlpha(), r.BlurAlphaPenalty())
@@ -257,6 +259,7 @@ EXTRA_OBJECTIVES = (
     objectives_room.LocalGroup("conv2", numbers(6), (1, 2), (3, 2)),
     objectives_room.Scheduled(ph.Channel("conv2", 1), o.Linear(4, 0.5, 2.0)),
     objectives_room.TargetLevel(ph.Channel("conv2", 0) - ph.Neuron("conv1", 1), 0.3),
+    objectives_room.AtLeast(ph.Channel("conv2", 0) - ph.Neuron("conv1", 1), 0.3),
 )
 #: Objectives through which the images of a batch influence each other: the declared exceptions to the first law.
 COUPLED = (
@@ -264,6 +267,9 @@ COUPLED = (
     objectives_room.Alignment("conv2"),
     objectives_room.Alignment("conv1", decay_ratio=5.0, reach=2),
     ph.Channel("conv2", 1) - 100 * objectives_room.Diversity("conv2"),
+    objectives_room.Similarity(combine="mean"),
+    objectives_room.Similarity("cosine", "mean", mask=numbers(12, 10)),
+    objectives_room.Similarity("neg_euclidean", "mean", layer="conv2"),
 )
 #: Objectives that show the network other images through the same views.
 SEEING = (
@@ -298,11 +304,14 @@ PROJECTIONS: tuple[pr.Projection, ...] = (
     pr.SmoothFrequencies(2.0),
     pr.Quantize(4),
     pr.ClipSmallNorm(30.0),
+    pr.PNorm(2.0),
+    pr.PNorm(0.1, p=1.0, center=0.4, per="value", bound="most"),
 )
 #: Projections that do nothing to images in [0, 1].
 IDLE_PROJECTIONS: tuple[pr.Projection, ...] = (
     pr.Clip(),
     pr.CapNorm(1e6),
+    pr.PNorm(1e6, p=1.0, bound="most"),
     pr.FixContrast(None, None),
     pr.Blur(0.0),
     pr.BoxBlur(1),

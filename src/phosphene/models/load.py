@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Unpack, cast
 
 from phosphene._types import JSON
 from phosphene.errors import ArgumentError, NetworkError, nearest
+from phosphene.models.ensemble import ensemble
 from phosphene.models.network import Network
 from phosphene.models.wrap import Wrapping, wrap
 
-__all__ = ["load", "reload", "wrap"]
+__all__ = ["load", "reload", "sources", "wrap"]
 
 Weights = str | bool | None
 BUNDLED = "efficientnet_lite0"
+#: Networks that a document's ensembles may have together; more is no ensemble, but a trap.
+_MAX_MEMBERS = 64
 _FORMS = f"{BUNDLED!r}, 'timm/NAME', 'torchvision/NAME' or 'package.module:factory'"
 
 
@@ -66,9 +69,11 @@ def reload(source: Mapping[str, JSON]) -> Network:
 
     Raises:
         NetworkError: the source is a module that someone wrapped, which only they can give; or it names nothing that
-            can be loaded.
+            can be loaded. Of an ensemble, any member's.
     """
     kind, target = source.get("kind"), source.get("name", source.get("target"))
+    if kind == "ensemble":
+        return _reload_ensemble(source)
     if kind == "wrapped":
         raise NetworkError(
             f"the network is a wrapped {source.get('class')}, which cannot be loaded by name: "
@@ -82,3 +87,41 @@ def reload(source: Mapping[str, JSON]) -> Network:
     how = cast(Wrapping, {key: value for key, value in source.items() if key in Wrapping.__annotations__})
     name = f"{kind}/{target}" if kind in ("timm", "torchvision") else target
     return load(name, weights=cast(Weights, source.get("weights")), **how)
+
+
+def sources(source: Mapping[str, JSON]) -> Iterator[Mapping[str, JSON]]:
+    """The sources of all networks that :func:`reload` would load: the source itself, or those of an ensemble's members,
+    however deep. What is asked of a source, such as whether it may be trusted, is to be asked of these.
+
+    Raises:
+        NetworkError: an ensemble without members, or with too many.
+    """
+    waiting, n_seen = [source], 0
+    while waiting:
+        here, n_seen = waiting.pop(0), n_seen + 1
+        if n_seen > _MAX_MEMBERS:
+            raise NetworkError(f"an ensemble's source holds more than {_MAX_MEMBERS} sources")
+        if here.get("kind") != "ensemble":
+            yield here
+            continue
+        waiting[:0] = _members(here)
+
+
+def _members(source: Mapping[str, JSON]) -> list[Mapping[str, JSON]]:
+    members = source.get("members")
+    if not isinstance(members, list) or not members or not all(isinstance(member, Mapping) for member in members):
+        raise NetworkError(f"an ensemble's source has members {members!r}; expected a list of sources")
+    return cast("list[Mapping[str, JSON]]", members)
+
+
+def _reload_ensemble(source: Mapping[str, JSON]) -> Network:
+    list(sources(source))  # refused as a whole before any of it is loaded
+    height, width = _size(source.get("input_size"))
+    return ensemble([reload(member) for member in _members(source)], input_size=(height, width))
+
+
+def _size(value: object) -> list[int]:
+    size = cast("list[int]", value) if isinstance(value, list) else []
+    if len(size) != 2 or not all(type(n) is int and n > 0 for n in size):
+        raise NetworkError(f"an ensemble's source has input_size {value!r}; expected height and width in pixels")
+    return size

@@ -8,11 +8,13 @@ from phosphene.objectives.builders import interpolate, random_direction, whitene
 from phosphene.objectives.company import Alignment, Diversity
 from phosphene.objectives.compile import Scorer
 from phosphene.objectives.custom import Custom
+from phosphene.objectives.floors import AtLeast
 from phosphene.objectives.local import LocalGroup
 from phosphene.objectives.matched import CaricatureOf
 from phosphene.objectives.originals import InputDifference
 from phosphene.objectives.readers import check_positions, compile_objectives
 from phosphene.objectives.scene import Scene
+from phosphene.objectives.similarity import Similarity
 from phosphene.objectives.unlike import ActivationDifference, InvertedRepresentation, Style
 from phosphene.objectives.wrappers import Scheduled, TargetLevel
 from phosphene.units import WeightedChannels
@@ -22,6 +24,7 @@ __all__ = [
     "ActivationDifference",
     "After",
     "Alignment",
+    "AtLeast",
     "Caricature",
     "CaricatureOf",
     "Constant",
@@ -38,6 +41,7 @@ __all__ = [
     "Scene",
     "Scheduled",
     "Scorer",
+    "Similarity",
     "Style",
     "Sum",
     "TargetLevel",

@@ -65,7 +65,8 @@ def magnitude_of(source: Spectrum | FrozenArray, channels: int, height: int, wid
     found = source.tensor(dtype=torch.float64)
     if found.ndim != 3 or found.shape[0] != channels or 0 in found.shape:
         raise ParameterError(
-            f"magnitude has shape {source.shape}; expected ({channels}, h, w // 2 + 1), as ph.fit_spectrum gives"
+            f"magnitude has shape {source.shape}; expected ({channels}, h, w // 2 + 1), as "
+            "ph.recipes.fit_spectrum gives"
         )
     check(bool(np.all(source.numpy() >= 0)), "magnitude", "an array with negative values", "magnitudes, from 0")
     return resize_spectrum(found, height, width)

@@ -1,6 +1,7 @@
 """Projections: what is done to the image after a step."""
 
 from phosphene.projections.base import Projection
+from phosphene.projections.p_norm import PNorm
 from phosphene.projections.smoothing import Blur, BoxBlur, SmoothFrequencies
 from phosphene.projections.values import CapNorm, Clip, ClipSmallNorm, FixContrast, FixNorm, Quantize
 
@@ -12,6 +13,7 @@ __all__ = [
     "ClipSmallNorm",
     "FixContrast",
     "FixNorm",
+    "PNorm",
     "Projection",
     "Quantize",
     "SmoothFrequencies",

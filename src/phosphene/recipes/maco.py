@@ -32,14 +32,15 @@ def maco(  # noqa: PLR0913 - the parameters of the published function, keyword-o
     The magnitude of the gradient, summed over the steps, is kept in ``result.transparency``: what it leaves
     transparent did not matter. Differences from the published code: batches of any size, each image by itself; windows
     beyond the edge see it mirrored, not black; the magnitudes are a law, 1/f, instead of a file of ImageNet's
-    (``ph.fit_spectrum(folder)`` gives those of your photographs); the phases' standard deviation is 3, as the
+    (``ph.recipes.fit_spectrum(folder)`` gives those of your photographs); the phases' standard deviation is 3, as the
     published 1 gathers them around 0 and so leaves a bright point at the corners (``sd=1.0`` is theirs).
 
     Args:
         height: image rows, in pixels.
         width: image columns, in pixels.
         channels: colour channels.
-        magnitude: a law such as ``PowerLaw(1.2)``, or an array such as ``ph.fit_spectrum`` gives; by default 1/f.
+        magnitude: a law such as ``PowerLaw(1.2)``, or an array such as ``ph.recipes.fit_spectrum`` gives; by default
+            1/f.
         crops: windows in each step.
         steps: number of steps, over which windows shrink; ``ph.render(…, steps=…)`` would cut the run short, not
             stretch the windows.

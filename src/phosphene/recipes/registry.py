@@ -12,6 +12,7 @@ from phosphene.errors import ArgumentError, RecipeError, nearest
 from phosphene.recipes.accentuation import METHODS as _ACCENTUATION
 from phosphene.recipes.deepdream import METHODS as _DEEPDREAM
 from phosphene.recipes.deepdream_tensorflow import METHODS as _DEEPDREAM_TENSORFLOW
+from phosphene.recipes.dei import METHODS as _DEI
 from phosphene.recipes.distill import METHODS as _DISTILL
 from phosphene.recipes.forty_lines import METHODS as _FORTY_LINES
 from phosphene.recipes.icons import METHODS as _ICONS
@@ -21,6 +22,10 @@ from phosphene.recipes.lucid import METHODS as _LUCID
 from phosphene.recipes.lucid_more import METHODS as _LUCID_MORE
 from phosphene.recipes.maco import METHODS as _MACO
 from phosphene.recipes.matlab import METHODS as _MATLAB
+from phosphene.recipes.mei import METHODS as _MEI
+from phosphene.recipes.mei_diverse import METHODS as _MEI_DIVERSE
+from phosphene.recipes.mei_labs import METHODS as _MEI_LABS
+from phosphene.recipes.mei_regularized import METHODS as _MEI_REGULARIZED
 from phosphene.recipes.method import Method
 from phosphene.recipes.naive import METHODS as _NAIVE
 from phosphene.recipes.regularization import METHODS as _REGULARIZATION
@@ -53,6 +58,11 @@ _METHODS: Final = (
     *_ZOO_INVERSION,
     *_MACO,
     *_ACCENTUATION,
+    *_MEI,
+    *_MEI_LABS,
+    *_MEI_REGULARIZED,
+    *_MEI_DIVERSE,
+    *_DEI,
     *_RUNNING,
 )
 

@@ -5,6 +5,7 @@ subtract it.
 from phosphene._algebra import Regularizer
 from phosphene.regularizers.alpha import BlurAlphaPenalty, MeanAlpha
 from phosphene.regularizers.edges import BilateralPenalty, BoundaryComplexity
+from phosphene.regularizers.lp_norm import LpNorm
 from phosphene.regularizers.norms import AlphaNorm, SpectralPenalty, WeightDecay
 from phosphene.regularizers.penalties import L1, L2, BlurPenalty, TotalVariation
 
@@ -16,6 +17,7 @@ __all__ = [
     "BlurAlphaPenalty",
     "BlurPenalty",
     "BoundaryComplexity",
+    "LpNorm",
     "MeanAlpha",
     "Regularizer",
     "SpectralPenalty",

@@ -10,9 +10,9 @@ import numpy as np
 import torch
 
 from phosphene import store
-from phosphene.errors import RecipeError, TrustError
-from phosphene.models.load import reload
+from phosphene.errors import RecipeError
 from phosphene.models.network import Network
+from phosphene.models.trusted import reload_trusted
 from phosphene.render import display
 from phosphene.render.batches import Job
 from phosphene.render.document import Picture, read_document
@@ -63,6 +63,15 @@ def replay(path: str | Path, *, net: Network | None = None, trust: bool = False,
         if net is not None and was is not None and now is not None and list_of(was) != list_of(now):
             raise RecipeError(f"network.{name}: the picture was made with {was}, but net= has {now}")
     result = _render_again(picture, network, progress)
+    return compare(result, saved)
+
+
+def compare(result: Result, saved: display.Pixels) -> Replay:
+    """A new picture beside the saved one.
+
+    Raises:
+        RecipeError: they differ in size.
+    """
     made = display.to_uint8(result.images[0], alpha=result.has_alpha)
     if saved.shape != made.shape:
         raise RecipeError(f"document: it describes a picture of {made.shape}, but the file holds {saved.shape}")
@@ -77,18 +86,7 @@ def list_of(value: object) -> object:
 
 def _load_again(picture: Picture, trust: bool) -> Network:
     """The network of a picture; only the bundled one is loaded without trust."""
-    source = {key: value for key, value in picture.network.items() if key != "digest"}
-    needs = {
-        "timm": "import timm and download weights",
-        "torchvision": "import torchvision and download weights",
-        "factory": f"import and call {source.get('target')!r}",
-    }
-    if source["kind"] in needs and not trust:
-        need = needs[str(source["kind"])]
-        raise TrustError(
-            f"this picture would {need}; allow that with trust=True (--trust), or give the network as net="
-        )
-    return reload(source)
+    return reload_trusted({key: value for key, value in picture.network.items() if key != "digest"}, trust=trust)
 
 
 def _render_again(picture: Picture, net: Network, progress: Progress) -> Result:
