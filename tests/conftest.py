@@ -26,6 +26,8 @@ CHECKED = (
     "parameterizations.base",
     "regularizers",
     *(f"render.{name}" for name in ("batches", "display", "engine", "guard", "problem", "run", "session")),
+    *(f"scorers.{name}" for name in ("base", "fitting", "noise", "onnx_output", "http_messages")),
+    "spaces.layout",
     *(f"transforms.{name}" for name in ("base", "photometric", "pipeline", "sets")),
 )
 jaxtyping.install_import_hook([f"phosphene.{name}" for name in CHECKED], "phosphene_tests_checker.check")

@@ -38,6 +38,8 @@ _ROOMS = (
     "projections",
     "stages",
     "models.overrides",
+    "spaces",
+    "scorers",
     "exchange",
 )
 #: What a plain type expects, in messages.

@@ -19,6 +19,8 @@ from phosphene import optimizers as o
 from phosphene import parameterizations as p
 from phosphene import projections as pr
 from phosphene import regularizers as r
+from phosphene import scorers as sc
+from phosphene import spaces as sp
 from phosphene import stages as s
 from phosphene import transforms as t
 from phosphene import units as u
@@ -109,6 +111,21 @@ def canvas_for(transform: t.Transform, height: int, width: int) -> p.Parameteriz
     return p.Alpha(pixels) if canvas_channels(transform, 3) == 4 else pixels
 
 
+#: Those that ask for scores only; populations as small as their rules bear.
+SEARCHES: tuple[o.SearchOptimizer, ...] = (
+    o.RandomSearch(population=6),
+    o.RandomSearch(population=6, sd=0.3, norm=o.Capped(20.0)),
+    o.CMAES(population=6),
+    o.CMAES(population=6, cov="iso", sigma0=0.5, norm=o.Capped(20.0)),
+    o.CMAES(population=6, cov="diag", sigma0=0.5),
+    o.CMAES(population=6, cov="cholesky", sigma0=0.5, norm=o.Free()),
+    o.CMAES(population=6, cov="full", sigma0=0.5, norm=o.OnSphere(3.0)),
+    o.SphereCMA(population=6, radius=3.0),
+    o.SphereCMA(population=6, radius=3.0, select=2, lr=1.0, schedule="inv"),
+    o.Genetic(population=8, mutation_size=0.2),
+    replace(o.wang_ponce_genetic(), population=8, n_conserve=2, norm=o.Capped(30.0)),
+    o.PyCMA(population=6, sigma0=0.5, diagonal=True),
+)
 OPTIMIZERS: tuple[o.Optimizer, ...] = (
     o.SGD(lr=0.1),
     o.SGD(lr=0.5, weight_decay=0.01, schedule=o.Linear(steps=4, initial=0.1, final=1.0)),
@@ -125,6 +142,7 @@ OPTIMIZERS: tuple[o.Optimizer, ...] = (
     o.RMSprop(lr=0.01, momentum=0.5),
     *(o.NormalizedAscent(lr=0.01, norm=norm) for norm in ("mean_abs", "sd", "rms", "l2", "sign")),
     o.LBFGS(),
+    *SEARCHES,
 )
 SCHEDULES: tuple[o.Schedule, ...] = (
     o.Constant(),
@@ -138,11 +156,11 @@ REGULARIZERS = (
     ph.TotalVariation(),
     ph.TotalVariation(isotropic=True),
     ph.TotalVariation(isotropic=True, beta=2.0),
-    ph.L1(),
-    ph.L1(constant=0.0),
-    ph.L2(),
-    ph.L2(constant=0.2),
-    ph.BlurPenalty(),
+    ph.regularizers.L1(),
+    ph.regularizers.L1(constant=0.0),
+    ph.regularizers.L2(),
+    ph.regularizers.L2(constant=0.2),
+    ph.regularizers.BlurPenalty(),
     r.AlphaNorm(),
     r.AlphaNorm(2.0, center=(0.4,), scale=(0.25,)),
     r.WeightDecay(),
@@ -231,7 +249,7 @@ ALGEBRA = (
     ph.Channel("conv2", 0) / 4 + 2,
     objectives_room.mean([ph.Channel("conv1", 0), ph.Channel("conv2", 0)]),
     ph.Channel("conv2", 0) - 0.1 * ph.TotalVariation(),
-    ph.Logit(0) - ph.L2() * ph.Channel("conv2", 2),
+    ph.Logit(0) - ph.regularizers.L2() * ph.Channel("conv2", 2),
     objectives_room.Constant(2.0),
 )
 
@@ -337,6 +355,36 @@ OVERRIDES: tuple[v.Override, ...] = (
     v.GuidedReLU(),
     v.DeconvReLU(),
 )
+
+#: Readouts of six responses, and noise of any.
+READOUTS: tuple[sc.Readout, ...] = (
+    sc.Mean(),
+    sc.Mean((4, 1)),
+    sc.Minimum(),
+    sc.Minimum((0, 3)),
+    sc.WeightedSum(numbers(6)),
+    sc.Contrast((0, 1), (5,)),
+    *(sc.Similarity(numbers(6), measure) for measure in ("cosine", "correlation", "mse", "l1", "dot")),
+    sc.Similarity(numbers(6), "mse", mask=(1, 0, 1, 1, 0, 1), mean=numbers(6, seed=1), sd=(1, 2, 0, 0.5, 1, 3)),
+)
+NOISES: tuple[sc.Noise, ...] = (
+    sc.Poisson(3, scale=20.0),
+    sc.Multiplicative(3, sd=0.3),
+    sc.Additive(3, sd=0.1),
+)
+
+
+def spaces(height: int = 11, width: int = 8, channels: int = 3) -> tuple[sp.Space, ...]:
+    """Every kind, over every parameterization whose images share nothing."""
+    own = [one for one in (*parameterizations(height, width, channels), *latents(height, width)) if not one.couples]
+    basis = numbers(4, own[0].image_channels * height * width)
+    whole = sp.ImageSpace(own[0])
+    return (
+        *map(sp.ImageSpace, own),
+        sp.Subspace(whole, basis),
+        sp.Subspace(whole, basis, numbers(basis.shape[1], seed=1)),
+        sp.Projected(whole, (pr.FixContrast(0.5, 0.1), pr.Quantize(8))),
+    )
 
 
 def concrete(room: ModuleType, base: type, names: Iterable[str] | None = None) -> set[type]:

@@ -11,6 +11,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from phosphene._component import Component
+from phosphene.functional.random import Generators
 
 #: Scores of all images at the parameters' present values (n,); leaves the gradient of the *score* in each parameter's
 #: ``.grad``.
@@ -34,9 +35,19 @@ class Optimizer(Component, abc.ABC):
         """Whether it compares scores along the gradient, which must then be the score's own."""
         return False
 
+    @property
+    def needs_gradient(self) -> bool:
+        """Whether ``evaluate`` must leave gradients; what needs none is never given any."""
+        return True
+
     @abc.abstractmethod
-    def start(self, parameters: Sequence[Tensor]) -> Stepper:
-        """A stepper for parameters (n, …)."""
+    def start(self, parameters: Sequence[Tensor], noise: Generators | None = None) -> Stepper:
+        """A stepper for parameters (n, …).
+
+        Args:
+            parameters: what it moves.
+            noise: each image's random stream, for optimizers that draw.
+        """
 
 
 @torch.no_grad()

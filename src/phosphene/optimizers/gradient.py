@@ -15,6 +15,7 @@ from torch import Tensor
 from phosphene._component import check
 from phosphene._schedules import Constant, Schedule
 from phosphene.functional.norms import MEASURES
+from phosphene.functional.random import Generators
 from phosphene.optimizers.base import Evaluate, Optimizer, Stepper, clip_by_norm, per_image
 
 
@@ -46,7 +47,7 @@ class GradientOptimizer(Optimizer, abc.ABC):
     def torch_optimizer(self, parameters: Sequence[Tensor]) -> torch.optim.Optimizer:
         """The optimizer of PyTorch that climbs."""
 
-    def start(self, parameters: Sequence[Tensor]) -> Stepper:
+    def start(self, parameters: Sequence[Tensor], noise: Generators | None = None) -> Stepper:
         """A stepper for parameters (n, …)."""
         return TorchStepper(self, parameters)
 
@@ -258,7 +259,7 @@ class NormalizedAscent(GradientOptimizer):
         """Plain ascent on the normalised gradient."""
         return torch.optim.SGD(parameters, lr=self.lr, maximize=True)
 
-    def start(self, parameters: Sequence[Tensor]) -> Stepper:
+    def start(self, parameters: Sequence[Tensor], noise: Generators | None = None) -> Stepper:
         """A stepper for parameters (n, …)."""
         return NormalizedStepper(self, parameters)
 

@@ -11,6 +11,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from phosphene._component import check
+from phosphene.functional.random import Generators
 from phosphene.optimizers.base import Evaluate, Optimizer, Stepper
 
 #: Armijo's condition: the share of the promised gain that a step must bring (Nocedal and Wright, section 3.1).
@@ -49,7 +50,7 @@ class LBFGS(Optimizer):
     def searches_lines(self) -> bool:
         return True
 
-    def start(self, parameters: Sequence[Tensor]) -> Stepper:
+    def start(self, parameters: Sequence[Tensor], noise: Generators | None = None) -> Stepper:
         """A stepper for parameters (n, …)."""
         return LBFGSStepper(self, parameters)
 

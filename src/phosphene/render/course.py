@@ -13,7 +13,7 @@ from phosphene.models.network import Network
 from phosphene.objectives import Scorer
 from phosphene.parameterizations import Canvas
 from phosphene.render.guard import Guard, Start, revive
-from phosphene.render.problem import Forward, Look, Problem, Slope, direct
+from phosphene.render.problem import Forward, Look, Problem, Slope, direct, no_slope
 from phosphene.render.recipe import Recipe
 from phosphene.render.slopes import ThroughImage, Tiled, WholeImage
 from phosphene.transforms import ViewPipeline, ViewPlan
@@ -105,14 +105,18 @@ class Course:
 
     def _stage(self, canvas: Canvas, number: int, steps: int) -> Stage:
         recipe, setting = self.recipe, self.setting
-        problem = Problem(canvas, setting.forward, setting.scorer, slope=self.slope, overrides=recipe.overrides)
+        climbs = recipe.optimizer.needs_gradient
+        slope = self.slope if climbs else no_slope
+        problem = Problem(canvas, setting.forward, setting.scorer, slope=slope, overrides=recipe.overrides)
         plan = self.plan(recipe.sizes[number], number)
-        if number == 0 and steps:
+        if number == 0 and steps and climbs:
             look = Look(ViewPipeline(recipe.transforms, plan).look(0), 0)
             # A photograph is not to be drowned in noise.
             noise = None if recipe.parameterization.starts_from_image else setting.streams.fork("start/again")
             self.starts = revive(problem, look, noise)
-        guard = Guard(problem, recipe.optimizer.start(problem.parameters), recipe.projections, before=self.guard)
+        draws = setting.streams.fork(f"optimizer/{number}")
+        stepper = recipe.optimizer.start(problem.parameters, draws)
+        guard = Guard(problem, stepper, recipe.projections, before=self.guard)
         self.canvas, self.guard = canvas, guard
         return Stage(guard, ViewPipeline(recipe.transforms, plan), steps, self._done)
 

@@ -2,13 +2,54 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from typing import Any, Protocol, runtime_checkable
 
 import torch
 from torch import Tensor
 
-from phosphene.render.course import Course
+
+@runtime_checkable
+class Climber(Protocol):
+    """Takes steps."""
+
+    def step(self, number: int, look: Any) -> Tensor:
+        """Take step ``number`` of the run, counted from 1; returns scores (n,)."""
+        ...
+
+
+@runtime_checkable
+class Part(Protocol):
+    """A part of a run in which one climber takes the steps."""
+
+    @property
+    def guard(self) -> Climber: ...
+
+    def looks(self) -> Iterator[Any]:
+        """What each step needs to know."""
+        ...
+
+
+@runtime_checkable
+class Way(Protocol):
+    """What is climbed: the stages of a render, or the generations of an evolution."""
+
+    @property
+    def n_images(self) -> int: ...
+
+    @property
+    def is_begun(self) -> bool: ...
+
+    def __iter__(self) -> Iterator[Part]: ...
+
+    def image(self) -> Tensor:
+        """The images as they are now (n, c, h, w)."""
+        ...
+
+    def undo(self, step: int) -> None:
+        """Take back whatever was begun after ``step``."""
+        ...
 
 
 @dataclass
@@ -52,7 +93,7 @@ class Record:
         self.watch(self.steps, image)
 
 
-def climb(course: Course, record: Record, *, progress: Callable[[int], None]) -> None:
+def climb(course: Way, record: Record, *, progress: Callable[[int], None]) -> None:
     """Climb stage by stage for as many steps as the record has room for: look, step, note.
 
     A keyboard interrupt ends the run after the last whole step, and the record says so; before the first stage is made

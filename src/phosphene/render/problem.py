@@ -15,8 +15,8 @@ from phosphene.parameterizations import Canvas
 from phosphene.transforms.base import ViewFunction
 
 Forward = Callable[[Tensor], Mapping[str, Tensor]]
-#: Scores (n,) of a problem at a step through a look, and the gradient of their sum in each parameter.
-Slope = Callable[["Problem", "Look"], tuple[Tensor, Sequence[Tensor | None]]]
+#: Scores (n,) of a problem at a step through a look, and the gradient of their sum in each parameter, if there is any.
+Slope = Callable[["Problem", "Look"], tuple[Tensor, Sequence[Tensor | None] | None]]
 
 
 @dataclass(frozen=True)
@@ -64,6 +64,12 @@ def direct(problem: Problem, look: Look) -> tuple[Tensor, Sequence[Tensor | None
     return scores, torch.autograd.grad(total, problem.parameters, allow_unused=True)
 
 
+@torch.no_grad()
+def no_slope(problem: Problem, look: Look) -> tuple[Tensor, None]:
+    """Scores alone, for optimizers that need no gradient: nothing is asked for one."""
+    return problem.score_of(problem.canvas(), look, problem.own_parameters), None
+
+
 class Problem:
     """A batch of images on their way up.
 
@@ -100,6 +106,8 @@ class Problem:
         for parameter in self.parameters:
             parameter.grad = None  # a large image's last gradient is not held beside the new one
         scores, gradients = self.slope(self, look)
+        if gradients is None:
+            return scores
         for parameter, gradient in zip(self.parameters, gradients, strict=True):
             parameter.grad = torch.zeros_like(parameter) if gradient is None else _laid_out_as(parameter, gradient)
         return scores.detach()
@@ -124,7 +132,9 @@ class Problem:
         return forward
 
     def finite(self) -> Bool[Tensor, " n"]:
-        """Which images' gradients are finite."""
+        """Which images' gradients are finite; all, where there are none."""
+        if all(p.grad is None for p in self.parameters):
+            return torch.ones(self.n_images, dtype=torch.bool, device=self.parameters[0].device)
         return self._finite([p.grad for p in self.parameters])
 
     def finite_parameters(self) -> Bool[Tensor, " n"]:

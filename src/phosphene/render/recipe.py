@@ -102,12 +102,23 @@ class Recipe(Component):
             self.optimizer.kind(),
             "one without a line search, such as Adam, beside conditioners: a search follows the score's own slope",
         )
+        if not self.optimizer.needs_gradient:
+            self._check_gradient_free()
         check(self.finish in _FINISHES, "finish", self.finish, f"one of {', '.join(map(repr, _FINISHES))}")
         known = self.transparency in ("none", "gradients")
         check(known, "transparency", self.transparency, "'none' or 'gradients'")
         for key in self.follows:
             check(key in BIBLIOGRAPHY, "follows", key, "a key of phosphene's bibliography")
         check(self.total_steps <= _MAX_STEPS, "steps", self.total_steps, f"at most {_MAX_STEPS} in all stages together")
+
+    def _check_gradient_free(self) -> None:
+        """Refuse what changes a gradient beside an optimizer that asks for none."""
+        without = f"nothing beside {self.optimizer.kind()}, which asks for no gradient"
+        for name in ("tiles", "conditioners", "overrides"):
+            check(not getattr(self, name), name, getattr(self, name), without)
+        check(self.transparency == "none", "transparency", self.transparency, f"'none' beside {self.optimizer.kind()}")
+        shares = self.parameterization.couples
+        check(not shares, "parameterization", self.parameterization.kind(), "one whose images share no parameters")
 
     def _require(self, name: str, kind: type[Component], example: str) -> None:
         value = getattr(self, name)

@@ -116,7 +116,7 @@ def test_the_order_of_the_units_does_not_matter():
     [
         (ph.Direction("conv2", [1, 0, 0, 0, 0, 0]), ph.Direction("conv2", [0, 1, 0, 0, 0, 0])),
         (ph.Direction("conv2", [1] * 6), ph.Direction("conv2", [1] * 6, cossim_power=1)),
-        (ph.Channel("conv2", 0) - ph.L1(0.5), ph.Channel("conv2", 0) - ph.L1(0.2)),
+        (ph.Channel("conv2", 0) - ph.regularizers.L1(0.5), ph.Channel("conv2", 0) - ph.regularizers.L1(0.2)),
         (1.0000001 * ph.Channel("conv2", 0), 1.0000002 * ph.Channel("conv2", 0)),
         (ph.objectives.Custom(first_channel, ("conv1",)), ph.objectives.Custom(first_channel, ("conv2",))),
         (ph.Channel("conv2", 1), ph.Channel("conv2", 2)),

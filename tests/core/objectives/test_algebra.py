@@ -75,7 +75,7 @@ def test_the_gradient_of_a_sum_is_the_sum_of_the_gradients():
         images = IMAGES.clone().requires_grad_()
         return torch.autograd.grad(scores(NET, [objective] * 2, images).sum(), images)[0]
 
-    close(gradient(A + 2 * B - ph.L2()), gradient(A) + 2 * gradient(B) - gradient(ph.L2()))
+    close(gradient(A + 2 * B - ph.regularizers.L2()), gradient(A) + 2 * gradient(B) - gradient(ph.regularizers.L2()))
     close(gradient(A * B), gradient(A) * value(B)[:, None, None, None] + gradient(B) * value(A)[:, None, None, None])
 
 

@@ -332,7 +332,7 @@ def test_a_linear_unit_is_its_row_times_the_image():
     )
 
 
-MIXED = tuple(o for o in OBJECTIVES if o != ph.BlurPenalty())
+MIXED = tuple(o for o in OBJECTIVES if o != ph.regularizers.BlurPenalty())
 
 
 @pytest.mark.parametrize("n_views", [1, 2])

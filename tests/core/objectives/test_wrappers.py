@@ -40,8 +40,10 @@ def at_steps(objectives, steps, n_views=1):
 @pytest.mark.parametrize("schedule", [o.Constant(), o.Linear(4, 0.5, 2.0), o.Exponential(0.5), After(2), o.Cosine(3)])
 def test_a_scheduled_objective_is_weighed_by_the_step(schedule):
     steps = range(6)
-    plain = at_steps([A - ph.L2()] * 2, [0], n_views=2)[0]
-    for step, found in zip(steps, at_steps([Scheduled(A - ph.L2(), schedule)] * 2, steps, n_views=2), strict=True):
+    plain = at_steps([A - ph.regularizers.L2()] * 2, [0], n_views=2)[0]
+    for step, found in zip(
+        steps, at_steps([Scheduled(A - ph.regularizers.L2(), schedule)] * 2, steps, n_views=2), strict=True
+    ):
         torch.testing.assert_close(found, plain * schedule.factor(step))
 
 

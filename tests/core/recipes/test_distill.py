@@ -34,7 +34,10 @@ def test_the_notebooks_settings():
     naive = unregularized()
     assert naive.parameterization == ph.Pixels(64, 64, decorrelate="none")
     assert (naive.transforms, naive.regularizer, naive.steps) == ((), None, 2048)
-    assert penalized().regularizer == -0.05 * ph.L1(constant=0.5) - 0.25 * ph.TotalVariation() - 1.0 * ph.BlurPenalty()
+    assert (
+        penalized().regularizer
+        == -0.05 * ph.regularizers.L1(constant=0.5) - 0.25 * ph.TotalVariation() - 1.0 * ph.regularizers.BlurPenalty()
+    )
     assert bilateral(weight=0.5).regularizer == -0.5 * ph.regularizers.BilateralPenalty()
     scales = tuple(1.1 ** (n / 10) for n in range(-10, 11))
     angles = tuple(float(a) for a in range(-5, 6))

@@ -132,9 +132,9 @@ def test_descent_on_the_blur_of_alpha_blurs_alpha_only():
 
 def test_a_product_with_the_mean_alpha_weighs_a_unit_by_its_transparency():
     images = random_images(2, 4, (5, 7))
-    product = ph.L1() * (1 - MeanAlpha())
+    product = ph.regularizers.L1() * (1 - MeanAlpha())
     compiled = ph.objectives.compile_objectives([product] * 2, conv_net(4, (5, 7)))
-    expected = ph.L1().penalty(images) * (1 - images[:, 3].mean((1, 2)))
+    expected = ph.regularizers.L1().penalty(images) * (1 - images[:, 3].mean((1, 2)))
     torch.testing.assert_close(compiled(ph.objectives.Scene(images, {}, 1)), expected)
 
 
@@ -149,7 +149,7 @@ def test_an_image_without_alpha_is_refused(regularizer, channels):
 
 @pytest.mark.parametrize("regularizer", [*REGULARIZERS, *ALPHA_REGULARIZERS], ids=name_of)
 def test_every_gradient_is_that_of_finite_differences_unless_a_part_is_held_constant(regularizer):
-    if isinstance(regularizer, ph.BlurPenalty | BlurAlphaPenalty | ph.regularizers.BilateralPenalty):
+    if isinstance(regularizer, ph.regularizers.BlurPenalty | BlurAlphaPenalty | ph.regularizers.BilateralPenalty):
         return  # their closed forms are tested instead
     images = random_images(1, 4, (4, 5)).requires_grad_()
     assert torch.autograd.gradcheck(regularizer.penalty, (images,), eps=1e-7, atol=1e-4, rtol=1e-4)

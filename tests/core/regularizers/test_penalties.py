@@ -57,11 +57,13 @@ def test_the_variation_is_a_literal_sum(channels, size):
 def test_l1_and_l2_are_distances_from_the_constant(channels, size, constant):
     images = random_images(2, channels, size)
     flat = images.flatten(1) - constant
-    torch.testing.assert_close(ph.L1(constant).penalty(images), flat.abs().sum(1))
-    torch.testing.assert_close(ph.L2(constant).penalty(images), (1e-6 + (flat**2).sum(1)) ** 0.5)
+    torch.testing.assert_close(ph.regularizers.L1(constant).penalty(images), flat.abs().sum(1))
+    torch.testing.assert_close(ph.regularizers.L2(constant).penalty(images), (1e-6 + (flat**2).sum(1)) ** 0.5)
     at_rest = torch.full_like(images, constant)
-    assert ph.L1(constant).penalty(at_rest).tolist() == [0, 0]
-    torch.testing.assert_close(ph.L2(constant).penalty(at_rest), torch.full((2,), 1e-3, dtype=torch.float64))
+    assert ph.regularizers.L1(constant).penalty(at_rest).tolist() == [0, 0]
+    torch.testing.assert_close(
+        ph.regularizers.L2(constant).penalty(at_rest), torch.full((2,), 1e-3, dtype=torch.float64)
+    )
 
 
 @pytest.mark.parametrize(("channels", "size"), [(1, (5, 7)), (3, (4, 4)), (5, (6, 3)), (3, (1, 5))])
@@ -69,7 +71,7 @@ def test_l1_and_l2_are_distances_from_the_constant(channels, size, constant):
 def test_a_step_of_descent_on_the_blur_penalty_blurs_the_image(channels, size, rate):
     image = random_images(2, channels, size).requires_grad_()
     optimizer = torch.optim.SGD([image], lr=rate)
-    ph.BlurPenalty().penalty(image).sum().backward()
+    ph.regularizers.BlurPenalty().penalty(image).sum().backward()
     before = image.detach().clone()
     optimizer.step()
     torch.testing.assert_close(
@@ -97,9 +99,9 @@ def test_any_size_has_a_penalty(regularizer, channels, size):
     [
         (lambda: ph.TotalVariation(isotropic=True, beta=0.0), "beta is 0.0; expected a number above 0, at most 8"),
         (lambda: ph.TotalVariation(beta=2.0), "beta is 2.0; expected 1, or isotropic=True"),
-        (lambda: ph.L1(float("nan")), "constant is nan; expected a finite number"),
-        (lambda: ph.L2(float("inf")), "constant is inf"),
-        (lambda: ph.L2(epsilon=0.0), "epsilon is 0.0; expected a number above 0, at most 1"),
+        (lambda: ph.regularizers.L1(float("nan")), "constant is nan; expected a finite number"),
+        (lambda: ph.regularizers.L2(float("inf")), "constant is inf"),
+        (lambda: ph.regularizers.L2(epsilon=0.0), "epsilon is 0.0; expected a number above 0, at most 1"),
     ],
 )
 def test_a_parameter_out_of_range_is_refused(build, message):

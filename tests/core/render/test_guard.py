@@ -310,7 +310,7 @@ def test_scores_are_those_at_the_start_of_each_step_and_final_ones_those_of_the_
 
 def test_a_regularizer_of_the_recipe_is_climbed_but_not_reported():
     net = conv_net()
-    recipe = ph.Recipe(parameterization=ph.Pixels(*SIZE), regularizer=-1.0 * ph.L2(), steps=8)
+    recipe = ph.Recipe(parameterization=ph.Pixels(*SIZE), regularizer=-1.0 * ph.regularizers.L2(), steps=8)
     plain = ph.render(net, UNITS[0], recipe=ph.Recipe(parameterization=ph.Pixels(*SIZE), steps=8), progress=False)
     held = ph.render(net, UNITS[0], recipe=recipe, progress=False)
     assert (held.images - 0.5).abs().mean() < (plain.images - 0.5).abs().mean()
@@ -318,7 +318,7 @@ def test_a_regularizer_of_the_recipe_is_climbed_but_not_reported():
 
 
 def test_a_regularizer_alone_can_be_rendered_and_its_optimum_is_reached():
-    result = quick(conv_net(), -ph.L2(0.2), steps=60, optimizer=optimizers.Adam(lr=0.2))
+    result = quick(conv_net(), -ph.regularizers.L2(0.2), steps=60, optimizer=optimizers.Adam(lr=0.2))
     assert (result.images - 0.2).abs().max() < 0.05
 
 
@@ -339,7 +339,7 @@ def test_a_progress_bar_is_shown_when_asked(capsys):
 def test_the_default_recipe_is_chosen_by_the_unit():
     net = conv_net()
     assert ph.recipes.default_recipe(ph.Channel("conv2", 0), net).name == "channel"
-    assert ph.recipes.default_recipe(ph.Logit(0) - ph.L1(), net).name == "class"
+    assert ph.recipes.default_recipe(ph.Logit(0) - ph.regularizers.L1(), net).name == "class"
     assert ph.recipes.default_recipe(ph.Logit(0) + ph.Channel("conv2", 0), net).name == "channel"
     assert ph.recipes.default_recipe(-ph.TotalVariation(), net).name == "channel"
     made = ph.recipes.default_recipe(ph.Channel("conv2", 0), conv_net(5)).parameterization

@@ -134,7 +134,7 @@ BEYOND = [
     ph.Neuron("conv2", 1, (6, 0)),
     ph.Neuron("conv2", 1, (0, 5)),
     ph.Direction("conv2", ONES, position=(99, 99)),
-    2.0 * ph.Neuron("conv2", 1, (6, 0)) - ph.L2(),
+    2.0 * ph.Neuron("conv2", 1, (6, 0)) - ph.regularizers.L2(),
     ph.Channel("conv2", 0) * -ph.Neuron("conv2", 1, (6, 0)),
 ]
 

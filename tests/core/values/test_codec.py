@@ -273,7 +273,7 @@ def test_the_digest_changes_with_everything_but_the_name():
         ph.Recipe(views=2),
         ph.Recipe(optimizer=optimizers.Adam(lr=0.051)),
         ph.Recipe(steps=129),
-        ph.Recipe(regularizer=-ph.L1()),
+        ph.Recipe(regularizer=-ph.regularizers.L1()),
     ]
     assert len({r.digest for r in [base, *others]}) == 7
     assert ph.Recipe(name="another").digest == base.digest
@@ -399,7 +399,7 @@ def test_a_bomb_is_never_inflated():
         (lambda: transforms.Jitter(1.5), (ArgumentError, TypeError), "pixels"),
         (lambda: transforms.Scale(options=1.5), (ArgumentError, TypeError), "options"),
         (lambda: optimizers.Adam(lr="fast"), (ArgumentError, TypeError), "lr"),
-        (lambda: ph.L1(constant=10**400), (ParameterError, TypeError), "constant"),
+        (lambda: ph.regularizers.L1(constant=10**400), (ParameterError, TypeError), "constant"),
     ],
 )
 def test_a_value_of_the_wrong_kind_is_refused(build, error, message):

@@ -115,7 +115,7 @@ class TorchOptimizer(Optimizer, base=True):
     made: Callable[[], torch.optim.Optimizer]
     params: Callable[[], Sequence[Tensor]]
 
-    def start(self, parameters: Sequence[Tensor]) -> Stepper:
+    def start(self, parameters: Sequence[Tensor], noise: Generators | None = None) -> Stepper:
         """See :meth:`Optimizer.start`."""
         return _Descent(self.made(), self.params())
 

@@ -1,0 +1,120 @@
+"""Figures that are known: evaluations to a target as pycma needs them, and what Wang and Ponce's optimizers reach.
+
+Medians of pycma 4.5 over 11 seeds; a hidden direction of 4,096 numbers after 3,000 scores; scores that are mere noise.
+"""
+
+from __future__ import annotations
+
+import statistics
+
+import pytest
+import torch
+from searching import DOUBLE, best_of, ellipsoid, evaluations, generation, hidden, rastrigin, rosenbrock, sphere
+
+from phosphene import optimizers as o
+
+#: Function, dimension, every number of the origin, population, pycma's median.
+PROBLEMS = {
+    "sphere 10": (sphere, 10, 1.0, 10, 1490),
+    "sphere 40": (sphere, 40, 1.0, 15, 5280),
+    "ellipsoid 10": (ellipsoid, 10, 1.0, 10, 4110),
+    "ellipsoid 20": (ellipsoid, 20, 1.0, 12, 13188),
+    "Rosenbrock 10": (rosenbrock, 10, 0.0, 10, 5300),
+}
+
+
+def needed(cov, name, seed, most):
+    score, dim, start, population, _ = PROBLEMS[name]
+    spec, origin = (
+        o.CMAES(cov=cov, sigma0=0.5, norm=o.Free(), population=population),
+        torch.full((dim,), start, dtype=DOUBLE),
+    )
+    return evaluations(spec.search(dim, seed=seed, origin=origin), score, 1e-9, most)
+
+
+def median_is_pycmas(name, n_seeds):
+    expected = PROBLEMS[name][-1]
+    found = [needed("full", name, seed, 4 * expected) for seed in range(n_seeds)]
+    reached = [n for n in found if n is not None]
+    # One of pycma's eleven runs on Rosenbrock's function ends in its local optimum, too.
+    assert len(reached) >= n_seeds - (2 if "Rosenbrock" in name else 0)
+    assert statistics.median(reached) == pytest.approx(expected, rel=0.25)
+
+
+@pytest.mark.parametrize("name", list(PROBLEMS))
+def test_the_full_covariance_needs_as_many_evaluations_as_pycma(name):
+    median_is_pycmas(name, 1 if name == "ellipsoid 20" else 3)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", list(PROBLEMS))
+def test_the_full_covariance_needs_as_many_evaluations_as_pycma_over_eleven_seeds(name):
+    median_is_pycmas(name, 11)
+
+
+@pytest.mark.parametrize(("dim", "population", "expected"), [(10, 10, 1470), (40, 15, 4980), (100, 40, 16560)])
+def test_the_step_size_alone_climbs_a_sphere_as_fast(dim, population, expected):
+    spec, origin = o.CMAES(cov="iso", sigma0=0.5, norm=o.Free(), population=population), torch.ones(dim, dtype=DOUBLE)
+    found = evaluations(spec.search(dim, seed=0, origin=origin), sphere, 1e-9, 3 * expected)
+    assert found == pytest.approx(expected, rel=0.25)
+
+
+def test_the_step_size_alone_fails_on_the_ellipsoid():
+    assert needed("iso", "ellipsoid 10", 0, 16000) is None
+
+
+@pytest.mark.slow
+def test_the_step_size_alone_fails_on_the_ellipsoid_for_80000_evaluations():
+    assert needed("iso", "ellipsoid 10", 0, 80000) is None
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("population", "least", "most"), [(20, 0, 3), (100, 4, 11), (200, 7, 11)])
+def test_a_large_population_finds_rastrigins_top(population, least, most):
+    spec, origin = (
+        o.CMAES(cov="full", sigma0=2.0, norm=o.Free(), population=population),
+        torch.full((5,), 3.0, dtype=DOUBLE),
+    )
+    found = [evaluations(spec.search(5, seed=seed, origin=origin), rastrigin, 1e-8, 20000) for seed in range(11)]
+    assert least <= sum(n is not None for n in found) <= most
+
+
+#: Highest cosine with a hidden direction, and the mean norm of the last codes; XDream's is ours, near the .36 and 270
+#: that were measured with another implementation.
+COSINES = {
+    "iso": (o.CMAES(sigma0=3.0, norm=o.Free()), 0.50, 447),
+    "cholesky": (o.CMAES(cov="cholesky", sigma0=3.0, norm=o.Free()), 0.50, 448),
+    "sphere": (o.SphereCMA(radius=300.0), 0.513, 300),
+    "GA of Wang and Ponce": (o.wang_ponce_genetic(), 0.24, 175),
+    "GA of XDream": (o.xdream_genetic(), 0.39, 284),
+}
+
+
+@pytest.mark.parametrize("name", list(COSINES))
+def test_a_hidden_direction_of_4096_numbers_is_found_as_well_as_is_known(name):
+    spec, cosine, norm = COSINES[name]
+    found = best_of(spec.search(4096, seed=0), hidden(4096), 3000)
+    assert found[0] == pytest.approx(cosine, abs=0.03)
+    assert found[1] == pytest.approx(norm, rel=0.05)
+
+
+@pytest.mark.slow
+def test_cma_finds_1_8_times_the_cosine_of_the_published_genetic_setting():
+    means = {}
+    for name, (spec, cosine, _) in COSINES.items():
+        means[name] = statistics.mean(best_of(spec.search(4096, seed=s), hidden(4096, s), 3000)[0] for s in range(4))
+        assert means[name] == pytest.approx(cosine, abs=0.03)
+    assert means["iso"] > 1.8 * means["GA of Wang and Ponce"]
+    assert abs(means["iso"] - means["cholesky"]) < 0.03
+
+
+def test_scores_that_are_mere_noise_let_the_norm_grow_and_the_step_size_shrink_as_is_known():
+    norms, sigmas = [], []
+    for seed in range(4):
+        search, noise = o.CMAES(sigma0=3.0, norm=o.Free()).search(4096, seed=seed), torch.Generator().manual_seed(seed)
+        for _ in range(75):
+            codes, _ = generation(search, lambda x, noise=noise: torch.randn(len(x), generator=noise))
+        norms.append(float(codes.norm(dim=1).mean()))
+        sigmas.append(search.figures()["sigma"])
+    assert 412 < statistics.mean(norms) < 426
+    assert 2.29 < statistics.mean(sigmas) < 2.35
