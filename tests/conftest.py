@@ -28,6 +28,7 @@ CHECKED = (
     *(f"render.{name}" for name in ("batches", "display", "engine", "guard", "problem", "run", "session")),
     *(f"scorers.{name}" for name in ("base", "fitting", "noise", "onnx_output", "http_messages")),
     "spaces.layout",
+    *(f"evolution.{name}" for name in ("course", "plots")),
     *(f"transforms.{name}" for name in ("base", "photometric", "pipeline", "sets")),
 )
 jaxtyping.install_import_hook([f"phosphene.{name}" for name in CHECKED], "phosphene_tests_checker.check")

@@ -31,25 +31,29 @@ if TYPE_CHECKING:
         projections,
         recipes,
         regularizers,
+        scorers,
+        spaces,
         stages,
         transforms,
     )
+    from phosphene.evolution import evolve, replay
     from phosphene.models import Network, capture, layers, load, overrides, wrap
     from phosphene.parameterizations import Fourier, Pixels
     from phosphene.recipes import Recipe
-    from phosphene.recipes.spectrum_fit import fit_spectrum
-    from phosphene.regularizers import L1, L2, BlurPenalty, TotalVariation
-    from phosphene.render import Frames, Replay, Result, render, replay
+    from phosphene.recipes.field_mapping import receptive_field
+    from phosphene.regularizers import TotalVariation
+    from phosphene.render import Frames, Replay, Result, render
     from phosphene.units import Channel, Direction, Layer, Logit, LogProbability, Neuron, Probability, Unit
 
 _HOMES = MappingProxyType(
     {
+        **dict.fromkeys(("evolve", "replay"), "phosphene.evolution"),
         **dict.fromkeys(("Network", "capture", "layers", "load", "wrap"), "phosphene.models"),
         **dict.fromkeys(("Fourier", "Pixels"), "phosphene.parameterizations"),
         **dict.fromkeys(("Recipe",), "phosphene.recipes"),
-        **dict.fromkeys(("fit_spectrum",), "phosphene.recipes.spectrum_fit"),
-        **dict.fromkeys(("BlurPenalty", "L1", "L2", "TotalVariation"), "phosphene.regularizers"),
-        **dict.fromkeys(("Frames", "Replay", "Result", "render", "replay"), "phosphene.render"),
+        **dict.fromkeys(("receptive_field",), "phosphene.recipes.field_mapping"),
+        **dict.fromkeys(("TotalVariation",), "phosphene.regularizers"),
+        **dict.fromkeys(("Frames", "Replay", "Result", "render"), "phosphene.render"),
         **dict.fromkeys(
             ("Channel", "Direction", "Layer", "LogProbability", "Logit", "Neuron", "Probability", "Unit"),
             "phosphene.units",
@@ -71,6 +75,8 @@ _ROOMS = MappingProxyType(
                 "projections",
                 "recipes",
                 "regularizers",
+                "scorers",
+                "spaces",
                 "stages",
                 "transforms",
             )
@@ -80,9 +86,6 @@ _ROOMS = MappingProxyType(
 )
 
 __all__ = [
-    "L1",
-    "L2",
-    "BlurPenalty",
     "Channel",
     "Direction",
     "Fourier",
@@ -103,7 +106,7 @@ __all__ = [
     "capture",
     "conditioners",
     "errors",
-    "fit_spectrum",
+    "evolve",
     "functional",
     "layers",
     "load",
@@ -112,10 +115,13 @@ __all__ = [
     "overrides",
     "parameterizations",
     "projections",
+    "receptive_field",
     "recipes",
     "regularizers",
     "render",
     "replay",
+    "scorers",
+    "spaces",
     "stages",
     "transforms",
     "wrap",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from phosphene.store.arrays import write_arrays
 from phosphene.store.atomic import write_bytes, write_text
 from phosphene.store.movie import open_movie
 from phosphene.store.names import distinct_stems, file_stem
@@ -22,6 +23,7 @@ __all__ = [
     "read_png_pixels",
     "read_recipe_file",
     "to_toml",
+    "write_arrays",
     "write_bytes",
     "write_png",
     "write_recipe_file",
