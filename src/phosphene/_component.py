@@ -41,6 +41,7 @@ _ROOMS = (
     "spaces",
     "scorers",
     "exchange",
+    "sessions",
 )
 #: What a plain type expects, in messages.
 _EXPECTED = types.MappingProxyType(
