@@ -1,4 +1,6 @@
-"""Pages over what was rendered. The pages of this room are strings made with the standard library alone."""
+"""Pages over what was rendered, and a session's server. Pages are strings made with the standard library; only the
+server (``phosphene.web.session_server``, extra ``web``) uses a framework.
+"""
 
 from __future__ import annotations
 

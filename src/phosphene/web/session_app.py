@@ -1,0 +1,175 @@
+"""The HTTP side of a session's server, on starlette and uvicorn: what is served where, and how much is read."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import socket
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import uvicorn
+from starlette.applications import Starlette
+from starlette.concurrency import run_in_threadpool
+from starlette.exceptions import HTTPException
+from starlette.middleware import Middleware
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import Response
+from starlette.routing import Route
+from starlette.types import ASGIApp
+
+from phosphene.errors import PhospheneError, StorageError
+from phosphene.web.session_access import Access
+from phosphene.web.session_desk import Desk
+from phosphene.web.session_door import Door, error_response
+from phosphene.web.session_messages import to_json
+from phosphene.web.session_page import session_page
+from phosphene.web.session_refusal import RefusalError
+
+#: Bytes of a request's body; a generation of 1,000 stimuli with 400 channels takes about 8 MB.
+MAX_BODY = 8 << 20
+BODY_S = 30  # in which a body has to arrive
+_PATIENCE_S = 10  # for requests that are being answered when the server is told to end
+_TICK_S = 0.1
+_LOG = logging.getLogger(__name__)
+
+Answer = Callable[[Request], Awaitable[Response]]
+
+
+def session_app(desk: Desk, access: Access) -> Starlette:
+    """The application that serves the session of ``desk`` to whom ``access`` lets in."""
+    routes = [
+        Route("/", _page, methods=["GET"]),
+        _route("/ask", lambda request: _ask(desk, request)),
+        _route("/stimulus/{name}.png", lambda request: _png(desk.stimulus, request.path_params["name"])),
+        _route("/status", lambda request: _json(desk.status)),
+        _route("/history.json", lambda request: _json(desk.history)),
+        _route("/best.png", lambda request: _png(desk.best, request.query_params.get("thread"))),
+        _route("/recommended.png", lambda request: _png(desk.recommended, request.query_params.get("thread"))),
+        _route("/tell", lambda request: _tell(desk, request), "POST"),
+        _route("/advance", lambda request: _advance(desk, request), "POST"),
+    ]
+    app = Starlette(
+        routes=routes,
+        middleware=[Middleware(Door, access=access)],
+        exception_handlers={HTTPException: _http_error},  # pyright: ignore[reportArgumentType]
+    )
+    app.router.redirect_slashes = False  # an address is right or wrong
+    return app
+
+
+async def run(app: ASGIApp, bound: socket.socket, stop: Callable[[], bool]) -> None:
+    """Serve ``app`` on a socket that listens, until ``stop`` says so or a signal comes."""
+    config = uvicorn.Config(
+        app,
+        http="h11",
+        ws="none",
+        lifespan="off",
+        log_config=None,
+        access_log=False,  # it would hold every client's requests, and is of no use to an experimenter
+        proxy_headers=False,  # nobody may say that a request came from elsewhere than it did
+        server_header=False,
+        timeout_graceful_shutdown=_PATIENCE_S,
+    )
+    server = uvicorn.Server(config)
+    serving = asyncio.create_task(server.serve(sockets=[bound]))
+    while not serving.done():
+        await asyncio.wait([serving], timeout=_TICK_S)
+        server.should_exit = server.should_exit or stop()
+    await serving
+
+
+def _route(path: str, answer: Answer, method: str = "GET") -> Route:
+    async def guarded(request: Request) -> Response:
+        try:
+            return await answer(request)
+        except PhospheneError as error:
+            return error_response(_status(error), str(error))
+        except Exception as error:
+            _LOG.exception("%s %s failed", request.method, request.url.path)
+            return error_response(500, f"the server failed with {type(error).__name__}; what was told before is safe")
+
+    return Route(path, guarded, methods=[method])
+
+
+def _status(error: PhospheneError) -> int:
+    if isinstance(error, RefusalError):
+        return error.status
+    return 500 if isinstance(error, StorageError) else 422
+
+
+async def _http_error(request: Request, error: HTTPException) -> Response:
+    headers = dict(error.headers or {})
+    if "Allow" in headers:
+        headers["Allow"] = ", ".join(sorted(headers["Allow"].split(", ")))  # a set's order is none
+    sentences = {
+        404: f"there is nothing at {request.url.path[:120]!r}; see GET /ask and GET /status",
+        405: f"{request.method} does not go with {request.url.path!r}; expected {headers.get('Allow', 'GET')}",
+    }
+    return error_response(error.status_code, sentences.get(error.status_code, error.detail), headers)
+
+
+async def _page(request: Request) -> Response:
+    page = session_page()
+    headers = {"content-security-policy": page.policy}
+    return Response(page.html, headers=headers, media_type="text/html")
+
+
+async def _json(give: Callable[[], Any]) -> Response:
+    return Response(await run_in_threadpool(lambda: to_json(give())), media_type="application/json")
+
+
+async def _png(give: Callable[[Any], bytes], name: str | None) -> Response:
+    return Response(await run_in_threadpool(give, name), media_type="image/png")
+
+
+async def _ask(desk: Desk, request: Request) -> Response:
+    form = request.query_params.get("format", "json")
+    if form == "json":
+        return await _json(desk.ask)
+    if form != "npz":
+        raise RefusalError(422, f"format is {form[:40]!r}; expected json or npz")
+    return Response(await run_in_threadpool(desk.ask_arrays), media_type="application/octet-stream")
+
+
+async def _tell(desk: Desk, request: Request) -> Response:
+    body = await _body(request)
+    return await _json(lambda: desk.tell(body))
+
+
+async def _advance(desk: Desk, request: Request) -> Response:
+    if await _body(request) not in (b"", b"{}"):
+        raise RefusalError(422, "advance takes nothing; expected the body {}")
+    return await _json(desk.advance)
+
+
+async def _body(request: Request) -> bytes:
+    """The body, of a type that no form of another web page can send, and no longer than is allowed."""
+    kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if kind != "application/json" or request.headers.get("content-encoding", "identity") != "identity":
+        raise RefusalError(
+            415, "expected the header 'Content-Type: application/json', and a body that is not compressed"
+        )
+    try:
+        async with asyncio.timeout(BODY_S):
+            return await _counted(request)
+    except TimeoutError:
+        raise RefusalError(408, f"the body did not arrive within {BODY_S} seconds; nothing was counted") from None
+    except ClientDisconnect:
+        raise RefusalError(400, "the client went away") from None
+
+
+async def _counted(request: Request) -> bytes:
+    # Counted as it comes: what a client says of its length need not be true.
+    parts: list[bytes] = []
+    size = 0
+    async for part in request.stream():
+        size += len(part)
+        if size <= MAX_BODY:
+            parts.append(part)
+        elif size > 4 * MAX_BODY:
+            break
+    # A body that is too long is read on for a while: who is still sending would not read the answer.
+    if size > MAX_BODY:
+        raise RefusalError(413, f"the body has more than {MAX_BODY} bytes; tell fewer trials at once")
+    return b"".join(parts)
