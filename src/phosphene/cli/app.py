@@ -11,10 +11,12 @@ from typer.core import TyperGroup
 from phosphene.cli import console
 from phosphene.cli.demo import demo
 from phosphene.cli.dream import dream
+from phosphene.cli.evolve import evolve
 from phosphene.cli.layers import layers
 from phosphene.cli.recipes import recipes
 from phosphene.cli.render import render
 from phosphene.cli.replay import replay
+from phosphene.cli.session import session
 from phosphene.errors import PhospheneError
 
 EXIT_MISTAKE = 2
@@ -44,9 +46,10 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-for command in (layers, render, dream, replay, demo):
+for command in (layers, render, dream, evolve, replay, demo):
     app.command()(command)
 app.add_typer(recipes, name="recipes")
+app.add_typer(session, name="session")
 
 
 def _show_version(wanted: bool) -> bool:
