@@ -7,7 +7,7 @@ BENCH_PYTHON := $(BENCH_VENV)/bin/python
 BENCH_PIP := $(BENCH_PYTHON) -m pip --disable-pip-version-check
 BENCH_REQUIREMENTS := benchmarks/requirements-peers.txt benchmarks/requirements-peers-nodeps.txt
 
-.PHONY: bench quality quality-quick explore holdout
+.PHONY: bench quality quality-quick explore holdout evolution evolution-quick
 
 $(BENCH_VENV)/.installed: pyproject.toml constraints.txt $(BENCH_REQUIREMENTS)
 	@test -n '$(PYTHON)' || { echo 'phosphene needs Python 3.11 or newer: make PYTHON=/path/to/python3'; exit 1; }
@@ -31,3 +31,15 @@ explore: $(BENCH_VENV)/.installed
 
 holdout: $(BENCH_VENV)/.installed
 	OMP_NUM_THREADS=2 $(BENCH_PYTHON) benchmarks/holdout.py
+
+# Evolution needs no peers but pycma and cmaes, which the development environment has. One thread: codes and small pictures are too little
+# for more. Runs that are there are kept.
+evolution evolution-quick: export OMP_NUM_THREADS := 1
+evolution: $(VENV)/.installed-dev
+	$(BIN)/python benchmarks/evolution.py $(EVOLUTION_ARGS)
+	$(BIN)/python benchmarks/evolution_noise.py
+	$(BIN)/python benchmarks/evolution_cost.py
+
+evolution-quick: $(VENV)/.installed-dev
+	$(BIN)/python benchmarks/evolution.py --quick
+	$(BIN)/python benchmarks/evolution_cost.py --quick

@@ -52,3 +52,16 @@ def test_every_method_that_the_readme_names_runs(tmp_path: Path, monkeypatch: py
     monkeypatch.chdir(tmp_path)
     exec(compile(code, str(README), "exec"), {"ph": ph, "net": ph.load("efficientnet_lite0")})
     assert (tmp_path / "sheet.png").is_file()
+
+
+def test_the_readme_evolves_a_unit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    text = README.read_text(encoding="utf-8").partition("## Units without gradients")[2]
+    found = re.search(r"```python\n(.*?)```", text, re.DOTALL)
+    assert found
+    # Two generations of four: what is tested is that every line does what it says.
+    code = found[1].replace("generations=75, population=40", "generations=2, population=4, progress=False")
+    assert code != found[1]
+    monkeypatch.chdir(tmp_path)
+    exec(compile(code, str(README), "exec"), {"ph": ph, "net": ph.load("efficientnet_lite0")})
+    assert (tmp_path / "strip.png").is_file()
+    assert ph.replay(tmp_path / "evolved.png", progress=False).identical
