@@ -220,7 +220,7 @@ def test_defaults_follow_the_dimension():
     spec = o.CMAES()
     assert [spec.cov_for(n) for n in (2, 200, 201, 4096)] == ["full", "full", "iso", "iso"]
     assert spec.norm_for(torch.zeros(100)) == o.Capped(15.0)
-    assert spec.norm_for(torch.zeros(4096)) == o.Capped(192.0)
+    assert spec.norm_for(torch.zeros(4096)) == o.Capped(96.0)
     assert spec.norm_for(torch.full((100,), 3.0)) == o.Capped(45.0)
     assert o.CMAES(norm=o.Free()).norm_for(torch.zeros(4096)) == o.Free()
     assert (spec.unbounded().norm, o.CMAES(norm=o.Capped(2.0)).unbounded().norm) == (o.Free(), o.Capped(2.0))
