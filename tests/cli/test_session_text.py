@@ -106,6 +106,7 @@ def test_weights_are_kept_with_their_checksum_and_whole_path(tmp_path: Path, mon
     assert isinstance(space, ImageSpace)
     generator = space.parameterization.generator  # type: ignore[attr-defined]
     assert (generator.path, generator.layer) == (str(tmp_path / "w.pt"), "pool5")
+    assert space.parameterization.sd == 3.0  # type: ignore[attr-defined]
     assert generator.sha256 == hashlib.sha256(b"weights").hexdigest()
     with pytest.raises(WeightsError, match="cannot be read"):
         space.open(torch.device("cpu"))

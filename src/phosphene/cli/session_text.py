@@ -31,7 +31,7 @@ from phosphene.optimizers import (
     wang_ponce_genetic,
     xdream_genetic,
 )
-from phosphene.parameterizations import DCGAN, TAESD, Generator, Parameterization, UpconvGAN
+from phosphene.parameterizations import DCGAN, TAESD, Generator, Latent, Parameterization, UpconvGAN
 from phosphene.parameterizations.generators import load_state
 from phosphene.spaces import Space, as_space
 
@@ -45,6 +45,8 @@ _SPACE_FORMS = "dcgan, fourier:64x64, pixels:32x32, pixels:32x32:grey, upconv-fc
 _SD: Mapping[tuple[str, int], float] = MappingProxyType(
     {("fourier", 3): 1.0, ("fourier", 1): 0.5, ("pixels", 3): 1.5, ("pixels", 1): 1.0}
 )
+#: Of DeePSiM's codes: the first step of Wang and Ponce's searches, with which they start from zeros.
+_UPCONV_SD = 3.0
 _CODE_LAYERS = ("fc6", "fc7", "fc8", "pool5")
 _TAESD_INPUTS = ("1.weight", "decoder.layers.0.weight")
 
@@ -82,7 +84,8 @@ def parse_space(text: str) -> Space:
         return as_space(_values(name, rest))
     if name.startswith("upconv-") and name.removeprefix("upconv-") in _CODE_LAYERS:
         layer = name.removeprefix("upconv-")
-        return as_space(UpconvGAN(_needed(text, rest), _digest(rest), layer=layer))  # pyright: ignore[reportArgumentType]
+        generator = UpconvGAN(_needed(text, rest), _digest(rest), layer=layer)  # pyright: ignore[reportArgumentType]
+        return as_space(Latent(generator, sd=_UPCONV_SD))
     if name == "taesd":
         return as_space(_taesd(text, rest))
     known = ("dcgan", "fourier", "pixels", "taesd", *(f"upconv-{layer}" for layer in _CODE_LAYERS))
