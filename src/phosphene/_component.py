@@ -17,7 +17,7 @@ import types
 import typing
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields
-from functools import cache
+from functools import cache, partial
 from typing import Any, ClassVar, Literal, TypeVar, get_args, get_origin
 
 from phosphene._types import JSON, FrozenArray
@@ -197,6 +197,11 @@ def encode(value: Any) -> JSON:
 
 def _function_name(function: Callable[..., object]) -> str:
     module, name = getattr(function, "__module__", None), getattr(function, "__qualname__", None)
+    if isinstance(function, partial):
+        return f"functools:partial({_function_name(function.func)})"
+    if inspect.ismethod(function) and name and not inspect.isclass(function.__self__):
+        # Without its instance it is another function, which nobody shall find in its place.
+        name = f"<instance>.{name}"
     # A lambda or a local function keeps its name for the record, but cannot be found again.
     return f"{module}:{name}" if module and name else f"{type(function).__module__}:{type(function).__qualname__}"
 

@@ -40,7 +40,7 @@ class Rig(threading.Thread):
             with (block / "manifest.csv").open() as file:
                 rows = [(r["stimulus"], int(r["trial"]), self._mean(block / r["file"])) for r in csv.DictReader(file)]
             self.shown.append(rows)
-            text = "\n".join(["stimulus,trial,a,b", *self.answer(rows)])
+            text = "\n".join(["stimulus,trial,response_0,response_1", *self.answer(rows), ""])
             (block / "tmp").write_text(text)
             (block / "tmp").rename(block / "responses.csv")
 
@@ -132,7 +132,7 @@ def test_the_record_needs_trust_and_comes_back(tmp_path):
 
 
 @pytest.mark.parametrize(
-    "options", [{"repeats": 0}, {"seed": -1}, {"poll_s": 0.0}, {"settle_s": -1}, {"timeout_s": -1}]
+    "options", [{"repeats": 0}, {"repeats": 10_001}, {"seed": -1}, {"poll_s": 0.0}, {"settle_s": -1}, {"timeout_s": -1}]
 )
 def test_options_out_of_range_are_refused(options):
     with pytest.raises(ParameterError, match=f"{next(iter(options))} is"):

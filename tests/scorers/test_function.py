@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from functools import partial
 
 import numpy as np
@@ -9,8 +10,8 @@ import pytest
 import torch
 from networks import random_images
 
-from phosphene.errors import ArgumentError, ImageError, ParameterError
-from phosphene.scorers import FunctionScorer
+from phosphene.errors import ArgumentError, ImageError, ParameterError, RecipeError
+from phosphene.scorers import FunctionScorer, reopen
 from phosphene.scorers.base import BoxComponent
 
 CPU = torch.device("cpu")
@@ -127,6 +128,80 @@ def test_a_named_function_comes_back_from_its_record():
     box = FunctionScorer(brightness, 7)
     assert box.name == f"{__name__}:brightness"
     assert box.describe() == {"kind": "FunctionScorer", "function": f"{__name__}:brightness", "batch_size": 7}
+
+
+class Model:
+    """A caller's own model."""
+
+    def __call__(self, images):
+        return images.mean((1, 2, 3))
+
+    def predict(self, images):
+        return images.mean((1, 2, 3))
+
+    @classmethod
+    def of_all(cls, images):
+        return images.mean((1, 2, 3))
+
+    @staticmethod
+    def fixed(images):
+        return images.mean((1, 2, 3))
+
+
+def unfindable():
+    model = Model()
+    return [partial(brightness), partial(model.predict), model, model.predict, lambda x: x, renamed()]
+
+
+def renamed():
+    def brightness(images):
+        return images
+
+    brightness.__qualname__ = "brightness"
+    return brightness
+
+
+@pytest.mark.parametrize("which", range(6))
+def test_what_cannot_be_found_by_its_name_says_so_in_its_record(which):
+    function = unfindable()[which]
+    box = FunctionScorer(function)
+    assert box.describe() == {"kind": "function", "name": box.name, "findable": False}
+    with pytest.raises(
+        RecipeError, match=r"which cannot be found by its name; give the scorer: ph.replay\(path, scorer="
+    ):
+        reopen(box.describe(), trust=True)
+
+
+def test_names_tell_what_a_function_was_made_of():
+    assert FunctionScorer(partial(brightness)).name == f"functools:partial({__name__}:brightness)"
+    assert FunctionScorer(Model().predict).name == f"{__name__}:<instance>.Model.predict"
+    assert FunctionScorer(Model()).name == f"{__name__}:Model"
+
+
+@pytest.mark.parametrize("function", [Model.of_all, Model.fixed, brightness], ids=["class", "static", "top"])
+def test_methods_of_classes_are_found_by_their_names(function):
+    box = FunctionScorer(function)
+    assert reopen(json.loads(json.dumps(box.describe())), trust=True).box == box
+
+
+@pytest.mark.parametrize("mode", [torch.enable_grad, torch.no_grad, torch.inference_mode])
+def test_the_function_may_follow_gradients_inside_and_none_leaks(mode):
+    weight = torch.ones(3, requires_grad=True)
+
+    def energy(array):
+        image = torch.from_numpy(array).requires_grad_()
+        (slope,) = torch.autograd.grad((image.square() * weight).sum(), image)
+        return [(row * weight).sum() for row in slope]
+
+    seen = images()
+    with mode():
+        before = torch.is_grad_enabled(), torch.is_inference_mode_enabled()
+        found = responses(energy, seen)
+        assert (torch.is_grad_enabled(), torch.is_inference_mode_enabled()) == before
+        assert not found.requires_grad
+    np.testing.assert_allclose(found[:, 0], 2 * seen.sum((1, 2, 3)), rtol=1e-5)
+    assert not responses(lambda x: weight.sum() * torch.from_numpy(x).mean((1, 2, 3)), seen).requires_grad
+    assert weight.grad is None
 
 
 def test_what_is_no_function_is_refused():

@@ -6,11 +6,13 @@ import base64
 import gzip
 import io
 import json
+import socket
 import sys
 import threading
 import time
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -20,6 +22,7 @@ from PIL import Image
 
 from phosphene.errors import ArgumentError, ImageError, MissingExtraError, ParameterError, StorageError
 from phosphene.scorers import HTTPScorer
+from phosphene.scorers.http_deadline import Deadline
 
 pytest.importorskip("httpx")
 CPU = torch.device("cpu")
@@ -167,6 +170,14 @@ def test_images_that_are_shown_again_are_another_request():
     assert first != second
 
 
+def test_a_run_that_is_done_again_is_not_answered_from_the_memory_of_the_first():
+    with serving(colors) as server:
+        for _ in range(3):
+            ask(server, batch_size=3)
+        keys = [headers["Idempotency-Key"] for headers, _ in server.asked]
+    assert len(set(keys)) == len(keys) == 6
+
+
 def test_a_server_that_says_how_long_is_waited_for():
     def answer(handler, body):
         if len(handler.server.asked) == 1:
@@ -280,7 +291,7 @@ def test_a_server_that_keeps_silent_is_given_up():
     released = threading.Event()
     with serving(lambda handler, body: released.wait(20)) as server:
         began = time.monotonic()
-        with pytest.raises(StorageError, match=r"gave no answer, after 2 attempt\(s\): 'ReadTimeout"):
+        with pytest.raises(StorageError, match=r"gave no answer, after 2 attempt\(s\): '(ReadT|no whole)"):
             ask(server, timeout_s=0.2, retries=1)
         assert time.monotonic() - began < 10
         released.set()
@@ -300,6 +311,45 @@ def test_a_server_that_drips_is_given_up_too():
         with pytest.raises(StorageError, match="gave no answer, after 1 attempt.*no whole answer within 0.4 s"):
             ask(server, timeout_s=0.4)
         stopped.set()
+
+
+@pytest.mark.parametrize("beginning", [b"", b"HTTP/1.0 200 OK\r\n\r\n"], ids=["headers", "body without a length"])
+def test_a_deadline_holds_for_every_byte_of_the_answer(beginning):
+    stopped = threading.Event()
+
+    def answer(handler, body):
+        handler.wfile.write(beginning or b"HTTP/1.1 200 OK\r\nX-Slow: ")
+        while not stopped.wait(0.05):
+            handler.wfile.write(b" ")
+
+    with serving(answer) as server:
+        began = time.monotonic()
+        with pytest.raises(StorageError, match=r"after 2 attempt\(s\): 'no whole answer within 0.3 s"):
+            ask(server, timeout_s=0.3, retries=1)
+        assert time.monotonic() - began < 5
+        stopped.set()
+
+
+def test_a_deadline_of_one_answer_leaves_the_next_alone():
+    with serving(colors) as server, HTTPScorer(server.url, timeout_s=0.5, retries=0).open(CPU) as respond:
+        assert respond(images()).shape == (5, 3)
+        time.sleep(0.7)
+        assert respond(images()).shape == (5, 3)
+        assert len({headers["Host"] for headers, _ in server.asked}) == 1
+
+
+def test_a_connection_that_is_made_too_late_is_cut_at_once():
+    one, other = socket.socketpair()
+    with one, other:
+        deadline = Deadline()
+        with deadline.within(0.0):
+            until = time.monotonic() + 5
+            while not deadline.over and time.monotonic() < until:
+                time.sleep(0.01)
+            stream = SimpleNamespace(get_extra_info={"socket": one}.get)
+            deadline.trace("connection.connect_tcp.complete", {"return_value": stream})
+        other.settimeout(5)
+        assert other.recv(1) == b""
 
 
 def test_a_connection_that_breaks_is_tried_again():
@@ -374,6 +424,7 @@ def test_addresses_that_are_none_or_hold_a_password_are_refused(url, shown):
         ({"retries": -1}, "retries is -1"),
         ({"wait_s": 1000}, "wait_s is 1000.0"),
         ({"batch_size": 0}, "batch_size is 0"),
+        ({"batch_size": 4097}, "batch_size is 4097; expected a whole number from 1 to 4096"),
     ],
 )
 def test_options_out_of_range_are_refused(options, sentence):

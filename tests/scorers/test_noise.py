@@ -13,6 +13,7 @@ from members import NOISES, concrete, name_of
 from phosphene import scorers as room
 from phosphene.errors import ParameterError
 from phosphene.scorers import Additive, Multiplicative, Noise, Poisson
+from phosphene.scorers import noise as noise_module
 
 X = torch.from_numpy(np.random.default_rng(0).uniform(0.5, 3, size=(11, 3)))
 
@@ -103,6 +104,20 @@ def test_the_literal_draws_of_each_noise():
         for i, row in enumerate(X.numpy()):
             draws = np.random.Generator(np.random.Philox(key=[7, 2 + i]))
             np.testing.assert_allclose(found[i], formula(row, draws).mean(0), rtol=1e-12)
+
+
+@pytest.mark.parametrize("noise", NOISES, ids=name_of)
+def test_many_repeats_are_drawn_in_parts_that_go_on_with_the_same_numbers(noise, monkeypatch):
+    whole, shapes, trials = noise.apply(X, first=3, repeats=50), [], type(noise).trials
+
+    def noticed(self, responses, draws):
+        shapes.append(responses.shape)
+        return trials(self, responses, draws)
+
+    monkeypatch.setattr(type(noise), "trials", noticed)
+    monkeypatch.setattr(noise_module, "_AT_ONCE", 48)
+    torch.testing.assert_close(noise.apply(X, first=3, repeats=50), whole, rtol=1e-13, atol=0)
+    assert shapes == [(16, 3), (16, 3), (16, 3), (2, 3)] * len(X)
 
 
 def test_additive_noise_has_its_standard_deviation():

@@ -211,6 +211,58 @@ def test_the_record_holds_the_files_digest_and_comes_back_with_trust(model, tmp_
         reopen(document | {"box": document["box"] | {"path": other}}, trust=True)
 
 
+def conditional(path, weights, where):
+    """A model whose external weights are an initializer, an attribute, or an initializer of a branch."""
+    tensor = onnx.numpy_helper.from_array(weights, "w")
+    onnx.external_data_helper.set_external_data(tensor, location=f"{path.stem}.bin", offset=0)
+    (path.parent / f"{path.stem}.bin").write_bytes(weights.tobytes())
+    tensor.ClearField("raw_data")
+    add = helper.make_node("Add", ["image", "w"], ["out"])
+    if where == "initializer":
+        return build(path, [add], ("n", 3, 4, 4), ("n", 3, 4, 4), initializers=[tensor])
+    if where == "attribute":
+        return build(path, [helper.make_node("Constant", [], ["w"], value=tensor), add], ("n", 3, 4, 4), (1,))
+    out = helper.make_tensor_value_info("branch", onnx.TensorProto.FLOAT, None)
+    branch = helper.make_graph([helper.make_node("Add", ["image", "w"], ["branch"])], "b", [], [out], [tensor])
+    choice = onnx.numpy_helper.from_array(np.array(True), "choice")
+    node = helper.make_node("If", ["choice"], ["out"], then_branch=branch, else_branch=branch)
+    return build(path, [node], ("n", 3, 4, 4), ("n", 3, 4, 4), initializers=[choice])
+
+
+@pytest.mark.parametrize("where", ["initializer", "attribute", "branch"])
+def test_the_record_knows_the_weights_beside_the_file(tmp_path, where):
+    path = conditional(tmp_path / "m.onnx", np.ones(64, np.float32), where)
+    box = OnnxScorer(path)
+    document = json.loads(json.dumps(box.describe()))
+    own = hashlib.sha256((tmp_path / "m.onnx").read_bytes()).hexdigest()
+    beside = hashlib.sha256((tmp_path / "m.bin").read_bytes()).hexdigest()
+    assert box.digest == hashlib.sha256(f"{own}\n{beside} m.bin".encode()).hexdigest()
+    assert reopen(document, trust=True).box == box
+    (tmp_path / "m.bin").write_bytes(5 * np.ones(64, np.float32).tobytes())
+    with pytest.raises(RecipeError, match="digest: .* is another file"):
+        reopen(document, trust=True)
+    (tmp_path / "m.bin").unlink()
+    with pytest.raises(StorageError, match=r"m.bin holds weights of the model, but is no file; put it back"):
+        reopen(document, trust=True)
+
+
+def test_weights_that_cannot_be_read_are_told(tmp_path, monkeypatch):
+    path = conditional(tmp_path / "m.onnx", np.ones(64, np.float32), "initializer")
+
+    def refuse(*_):
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(hashlib, "file_digest", refuse)
+    with pytest.raises(StorageError, match="m.bin holds weights of the model, but cannot be read: Permission denied"):
+        OnnxScorer(path).describe()
+
+
+def test_what_is_no_model_has_no_record(tmp_path):
+    (tmp_path / "text.onnx").write_bytes(b"no model at all")
+    with pytest.raises(NetworkError, match="no ONNX model, or is cut off"):
+        OnnxScorer(tmp_path / "text.onnx").describe()
+
+
 def test_names_of_models(model):
     assert OnnxScorer(model).name == "conv.onnx:output"
     assert OnnxScorer(model, "logits", (2, 1)).name == "conv.onnx:logits[2,1]"
@@ -288,6 +340,7 @@ def test_places_that_are_none_are_refused(index):
         ({"value_range": (1, 0)}, "value_range is"),
         ({"providers": ()}, "providers is"),
         ({"batch_size": 0}, "batch_size is 0"),
+        ({"batch_size": 4097}, "batch_size is 4097; expected a whole number from 1 to 4096"),
     ],
 )
 def test_options_out_of_range_are_refused(options, sentence):

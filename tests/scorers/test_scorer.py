@@ -163,8 +163,11 @@ def test_scorers_that_mean_nothing_are_refused():
         with pytest.raises(ArgumentError, match=sentence):
             build()
     for build, sentence in (
-        (lambda: Scorer(box, repeats=0), "repeats is 0; expected a whole number from 1"),
-        (lambda: Scorer(box, batch_size=-1), "batch_size is -1; expected a whole number from 1, or None"),
+        (lambda: Scorer(box, repeats=0), "repeats is 0; expected a whole number from 1 to 10000"),
+        (lambda: Scorer(box, repeats=10_001), "repeats is 10001; expected a whole number from 1 to 10000"),
+        (lambda: Scorer(box, repeats=True), "repeats is True; expected a whole number"),
+        (lambda: Scorer(box, batch_size=-1), "batch_size is -1; expected a whole number from 1 to 4096"),
+        (lambda: Scorer(box, batch_size=4097), "batch_size is 4097; expected a whole number from 1 to 4096"),
     ):
         with pytest.raises(ParameterError, match=sentence):
             build()
@@ -227,8 +230,11 @@ def test_functions_and_addresses_need_trust():
 
 def test_what_has_a_record_but_no_name_cannot_come_back():
     document = through_json(as_scorer(lambda x: x))
-    with pytest.raises(RecipeError, match="cannot find .*<lambda>"):
-        reopen(document, trust=True)
+    for trust in (False, True):
+        with pytest.raises(
+            RecipeError, match=r"scorer.box: the images were scored by .*<lambda>.* cannot be found .* scorer=…"
+        ):
+            reopen(document, trust=trust)
     with pytest.raises(RecipeError, match="a constant has no JSON form"):
         as_scorer(Constant(1.0)).describe()
 
@@ -243,6 +249,8 @@ def test_what_has_a_record_but_no_name_cannot_come_back():
         ({"readout": {"kind": "Mean", "channels": [-1]}}, "scorer.readout: channels is"),
         ({"noise": {"kind": "Poisson", "scale": 0}}, "scorer.noise: scale is 0.0"),
         ({"repeats": 0}, "scorer: repeats is 0"),
+        ({"repeats": 10**10}, "scorer: repeats is 10000000000; expected .* to 10000"),
+        ({"batch_size": 10**6}, "scorer: batch_size is 1000000; expected .* to 4096"),
         ({"repeats": "many"}, "scorer.repeats: expected a whole number"),
         ({"sauce": 1}, "scorer.sauce: there is no such key"),
     ],
@@ -258,6 +266,7 @@ def test_damaged_records_are_refused_by_their_path(change, sentence):
         ({"objectives": []}, "scorer.box: objectives is .*; expected at least one"),
         ({"objectives": [{"kind": "Chanel"}]}, r"scorer.box.objectives\[0\].kind: 'Chanel' is no Objective"),
         ({"batch_size": 0}, "scorer.box: batch_size is 0"),
+        ({"batch_size": 10**6}, "scorer.box: batch_size is 1000000; expected a whole number from 1 to 4096"),
         ({"resize": "no"}, "scorer.box.resize: expected true or false"),
         ({"network": "mine"}, "scorer.box.network: expected a table, got str"),
         ({"gradient": True}, "scorer.box.gradient: there is no such key"),

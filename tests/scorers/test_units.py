@@ -208,6 +208,8 @@ def test_what_is_no_unit_of_the_network_is_refused_at_once():
         units(net, o.Diversity("conv2"))
     with pytest.raises(ParameterError, match="batch_size is 0; expected a whole number from 1"):
         units(net, ph.Logit(0), batch_size=0)
+    with pytest.raises(ParameterError, match="batch_size is 4097; expected a whole number from 1 to 4096"):
+        units(net, ph.Logit(0), batch_size=4097)
     with pytest.raises(UnknownLayerError, match="conv3"):
         units(net, ph.Channel("conv3", 0))
     with pytest.raises(UnitRangeError, match="6"):

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from phosphene.optimizers.cma_rates import Rates
 from phosphene.optimizers.cma_shapes import Shape, longer_path, mean_draw
-from phosphene.optimizers.states import State, number_of, tensor_of, whole_of
+from phosphene.optimizers.states import State, positive_of, tensor_of, whole_of
 
 #: Generations from one update of the factor to the next.
 EVERY = 10
@@ -88,8 +88,10 @@ class Cholesky(Shape):
     def load(self, state: Mapping[str, Any]) -> None:
         square = (self.dim, self.dim) if self.dim <= DENSE_UP_TO else (0, 0)
         self.path = tensor_of(state, "shape_path", (self.dim,), self.dtype)
-        self.waited, self.scale = whole_of(state, "waited", EVERY - 1), number_of(state, "scale", 0.0)
+        self.waited, self.scale = whole_of(state, "waited", EVERY - 1), positive_of(state, "scale")
         self.factor = tensor_of(state, "factor", square, self.dtype)
         self.inverse = tensor_of(state, "inverse", square, self.dtype)
         self.vectors = tensor_of(state, "vectors", (-1, self.dim), self.dtype)
         self.gains = tensor_of(state, "gains", (len(self.vectors),), self.dtype)
+        if bool((self.gains < 0).any()):
+            raise ValueError("gains has negative values")

@@ -34,7 +34,7 @@ class Rates:
     c_mu: float = 0.0
 
 
-def expected_norm(dim: int) -> float:
+def expected_norm(dim: float) -> float:
     """Expected length of a vector of ``dim`` standard normal numbers, to O(dim^-2.5)."""
     return math.sqrt(dim) * (1 - 1 / (4 * dim) + 1 / (21 * dim**2))
 

@@ -10,11 +10,23 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from phosphene._component import check
 from phosphene.optimizers.cma_rates import Rates, quick_rates, textbook_rates
 from phosphene.optimizers.states import State, tensor_of, whole_of
 
+#: The most numbers of a code whose full covariance is learned: 200 MB in float64, and as much again for its root.
+MAX_DENSE = 5000
 #: An axis is never shorter than that share of the longest, in variance.
 _LEAST_VARIANCE = 1e-14
+
+
+def check_dense(dim: int, instead: str) -> None:
+    """Refuse a covariance that would fill the memory: it is dim², and is taken apart in dim³.
+
+    Raises:
+        ParameterError: there are more than :data:`MAX_DENSE` dimensions.
+    """
+    check(dim <= MAX_DENSE, "dim", dim, f"{MAX_DENSE} or less for the full covariance of dim² numbers; take {instead}")
 
 
 class Shape(abc.ABC):
@@ -98,6 +110,7 @@ class Diagonal(Shape):
     def load(self, state: Mapping[str, Any]) -> None:
         self.path = tensor_of(state, "shape_path", (self.dim,), self.dtype)
         self.variances = tensor_of(state, "variances", (self.dim,), self.dtype)
+        _require_positive(self.variances, "variances")
 
 
 class Full(Shape):
@@ -143,6 +156,12 @@ class Full(Shape):
         self.covariance = tensor_of(state, "covariance", square, self.dtype)
         self.root = tensor_of(state, "root", square, self.dtype)
         self.waited = whole_of(state, "waited")
+        _require_positive(self.covariance.diagonal(), "covariance's diagonal")
+
+
+def _require_positive(values: Tensor, name: str) -> None:
+    if not bool((values > 0).all()):
+        raise ValueError(f"{name} has values that are not above 0")
 
 
 def mean_draw(draws: Float[Tensor, "n dim"], rates: Rates) -> Float[Tensor, " dim"]:

@@ -14,12 +14,12 @@ from torch import Tensor
 from phosphene._component import check
 from phosphene.optimizers.cholesky import Cholesky
 from phosphene.optimizers.cma_rates import Rates, expected_norm
-from phosphene.optimizers.cma_shapes import Diagonal, Full, Iso, Shape, mean_draw
-from phosphene.optimizers.norms import Capped, Free, NormControl
+from phosphene.optimizers.cma_shapes import Diagonal, Full, Iso, Shape, check_dense, mean_draw
+from phosphene.optimizers.norms import Capped, Free, NormControl, turned
 from phosphene.optimizers.ranking import MIN_SCORED, best_first
 from phosphene.optimizers.search import Search
 from phosphene.optimizers.search_optimizer import SearchOptimizer
-from phosphene.optimizers.states import State, number_of, tensor_of, whole_of
+from phosphene.optimizers.states import State, number_of, positive_of, tensor_of, whole_of
 
 Covariance = Literal["auto", "iso", "diag", "cholesky", "full"]
 _SHAPES: Mapping[str, type[Shape]] = {"iso": Iso, "diag": Diagonal, "cholesky": Cholesky, "full": Full}
@@ -47,9 +47,9 @@ class CMAES(SearchOptimizer):
         sigma0: standard deviation of the first generation's codes; 1 is the spread for which generators are trained.
             Wang and Ponce give 3 to generators of 4,096 numbers.
         norm: where codes may lie. None takes a ball about 0, half as large again as the length √dim of standard normal
-            codes, or as an origin that lies further out: a unit that does not care for the length of a code, or likes
-            it ever longer, else drives it to where a generator draws posters rather than pictures. ``Free()`` for
-            problems whose codes are of another length.
+            codes, or as the codes of the first generation, or as an origin, if these are longer: a unit that does not
+            care for the length of a code, or likes it ever longer, else drives it to where a generator draws posters
+            rather than pictures. ``Free()`` for problems whose codes are of another length.
     """
 
     cites: ClassVar[tuple[str, ...]] = ("hansen2016tutorial", "wang2022highperformance")
@@ -74,12 +74,15 @@ class CMAES(SearchOptimizer):
 
     def norm_for(self, origin: Float[Tensor, " dim"]) -> NormControl:
         """Where codes may lie in a search that starts from ``origin``."""
-        return self.norm or Capped(_BALL * max(math.sqrt(len(origin)), float(origin.norm())))
+        start = math.sqrt(len(origin)) * max(1.0, self.sigma0)
+        return self.norm or Capped(_BALL * max(start, float(origin.norm())))
 
     def unbounded(self) -> CMAES:
         return self if self.norm is not None else replace(self, norm=Free())
 
     def _begin(self, dim: int, seed: int, origin: Tensor | None, dtype: torch.dtype) -> Search:
+        if self.cov_for(dim) == "full":
+            check_dense(dim, "cov='iso'")
         mean = torch.zeros(dim, dtype=dtype) if origin is None else torch.atleast_2d(origin).mean(0)
         return _CMAES(self, mean, seed=seed)
 
@@ -88,17 +91,19 @@ class _CMAES(Search):
     def __init__(self, spec: CMAES, mean: Tensor, *, seed: int) -> None:
         dim = len(mean)
         super().__init__(spec, dim, seed=seed, dtype=mean.dtype)
-        self.cov, self.given, self.norm = spec.cov_for(dim), spec.norm, spec.norm_for(mean)
+        self.given, self.norm = spec.norm, spec.norm_for(mean)
         self.mean, self.sigma = self.norm.project(mean), spec.sigma0
         self.path, self.n_updates = torch.zeros_like(mean), 0
-        self.shape = _SHAPES[self.cov](dim, mean.dtype)
+        #: What chance gives the path outwards, in variance: 0 at a border, growing to 1 away from it.
+        self.across = 1.0
+        self.shape = _SHAPES[spec.cov_for(dim)](dim, mean.dtype)
         self._meet_border()
 
     def _meet_border(self) -> None:
         """Find out where no step leads from the present mean."""
         self.barred = self.norm.bars(self.mean)
         #: Draws z lead outwards by z · outward.
-        outward = self.mean if self.barred == "nothing" else self.shape.transposed(self.mean)
+        outward = self.shape.transposed(self.mean)
         self.outward = outward / outward.norm().clamp(min=1e-30)
 
     def _draw(self, index: int) -> Float[Tensor, " dim"]:
@@ -126,30 +131,45 @@ class _CMAES(Search):
         self.shape.learn(draws, rates, stalled=length / settled >= 1.4 + 2 / (self.dim + 1))
         sigma = self.sigma * math.exp(min(1.0, rates.c_sigma / rates.d_sigma * (length - 1)))
         self.sigma = min(max(sigma, _STEP_SIZES[0]), _STEP_SIZES[1])
+        self._carry_path()
+
+    def _carry_path(self) -> None:
+        """Take the path along to the new mean: turned with it, and with nothing left of it across the border."""
+        barred, before = self.barred, self.outward
         self._meet_border()
+        if (barred, self.barred) != ("nothing", "nothing"):
+            self.path = turned(self.path, before, self.outward)
+        if self.barred != "nothing":
+            self.path, self.across = self.path - (self.outward @ self.path) * self.outward, 0.0
 
     def _lengthen_path(self, step: Float[Tensor, " dim"], rates: Rates) -> tuple[float, float]:
         """The path's length in units of what chance alone gives it, now and at this age of the search."""
         self.n_updates += 1
         gain = math.sqrt(rates.c_sigma * (2 - rates.c_sigma) * rates.mu_eff)
+        kept = (1 - rates.c_sigma) ** 2
+        if self.barred == "nothing":
+            self.across = 1 - kept * (1 - self.across)
+        else:
+            # What is drawn across the border is not of mean 0, and tells nothing of the step size.
+            step = step - (self.outward @ step) * self.outward
         self.path = (1 - rates.c_sigma) * self.path + gain * step
-        free = max(1, self.dim - (self.barred == "radially"))
-        settled = math.sqrt(1 - (1 - rates.c_sigma) ** (2 * self.n_updates))
-        return float(self.path.norm()) / expected_norm(free), settled
+        settled = math.sqrt(1 - kept**self.n_updates)
+        return float(self.path.norm()) / expected_norm(max(1.0, self.dim - 1 + self.across)), settled
 
     def _state(self) -> State:
-        own = {"cov": self.cov, "mean": self.mean, "sigma": self.sigma, "path": self.path, "n_updates": self.n_updates}
+        own = {"mean": self.mean, "sigma": self.sigma, "path": self.path}
+        own |= {"across": self.across, "n_updates": self.n_updates}
         # The ball that nobody asked for depends on where the search started.
         ball = {"radius": self.norm.radius} if self.given is None and isinstance(self.norm, Capped) else {}
         return own | ball | self.shape.state()
 
     def _load(self, state: Mapping[str, Any]) -> None:
-        check(state["cov"] == self.cov, "state['cov']", state["cov"], repr(self.cov))
         self.mean = tensor_of(state, "mean", (self.dim,), self.dtype)
         self.path = tensor_of(state, "path", (self.dim,), self.dtype)
-        self.sigma, self.n_updates = number_of(state, "sigma", _STEP_SIZES[0]), whole_of(state, "n_updates")
+        self.sigma, self.across = number_of(state, "sigma", _STEP_SIZES[0]), number_of(state, "across", 0.0)
+        self.n_updates = whole_of(state, "n_updates")
         if self.given is None:
-            self.norm = Capped(number_of(state, "radius"))
+            self.norm = Capped(positive_of(state, "radius"))
         self.shape.load(state)
         self._meet_border()
 

@@ -17,10 +17,12 @@ from phosphene.optimizers.norms import Free, NormControl
 from phosphene.optimizers.ranking import best_first
 from phosphene.optimizers.search import Search
 from phosphene.optimizers.search_optimizer import SearchOptimizer
-from phosphene.optimizers.states import State, tensor_of, whole_of
+from phosphene.optimizers.states import State, tensor_of
 
-#: The least temperature, where all scores are equal (XDream).
+#: The least temperature (XDream), in units of the largest difference between scores.
 _LEAST_TEMPERATURE = 1e-8
+#: So often is a code shown again that gets no score: a rig may fail once, but what cannot be shown is in the way.
+_AGAIN = 2
 
 
 @dataclass(frozen=True)
@@ -30,7 +32,7 @@ class Genetic(SearchOptimizer):
     A child has two parents, drawn with probabilities exp((s - max s) / kT), kT = sd(s) / selectivity, from scores s
     that are cut at a percentile: one wild response does not take all. Each of its numbers is the first parent's with
     probability ``heritability``, else the second's; some mutate. The best codes are shown again, and so is what got no
-    score. The first generation is the origin's codes, and around them N(0, 1).
+    score, twice at most. The first generation is the origin's codes, and around them N(0, 1).
 
     The published results against CMA-ES are of a soft setting, :func:`wang_ponce_genetic`; the sharper default here is
     better without noise (a cosine of .36 against .24 with a hidden direction of 4,096 numbers after 3,000 scores) and
@@ -96,7 +98,8 @@ class _Genetic(Search):
         super().__init__(spec, given.shape[1], seed=seed, dtype=given.dtype)
         self.rules = spec
         self.pool = self._rounded(spec.norm.project(given))
-        self.n_shown = min(shown, self.population)
+        #: The pool's first codes are shown again: so often each of them has been in vain already, this time included.
+        self.in_vain = [0] * min(shown, self.population)
         #: Chances of the pool's codes to be parents; none before the first update.
         self.chances = torch.zeros(0, dtype=torch.float64)
 
@@ -105,7 +108,7 @@ class _Genetic(Search):
         return codes.to(torch.float32).to(self.dtype)
 
     def _code(self, index: int) -> Float[Tensor, " dim"]:
-        if index < self.n_shown:
+        if index < len(self.in_vain):
             return self.pool[index]
         if not len(self.chances):
             founder = self.pool[index % len(self.pool)]
@@ -120,29 +123,33 @@ class _Genetic(Search):
         return self._rounded(self.rules.norm.project(torch.where(mutates < self.rules.mutation_rate, mutant, child)))
 
     def _update(self, codes: Float[Tensor, "n dim"], scores: Float[Tensor, " n"]) -> None:
-        order, lost = best_first(scores), scores.isnan().nonzero().flatten()
+        order = best_first(scores)
+        in_vain = {i: 1 + dict(enumerate(self.in_vain)).get(i, 0) for i in scores.isnan().nonzero().flatten().tolist()}
+        again = [i for i, times in in_vain.items() if times <= _AGAIN]
         if not len(order):
-            # The same again; nothing is known of any.
-            self.pool, self.n_shown = codes, len(codes)
+            # Nothing is known of any: the same again, and in the place of what is dropped children of all.
+            self.pool = codes[again + [i for i in in_vain if i not in again]]
+            self.in_vain = [in_vain[i] for i in again]
             self.chances = torch.ones(len(codes), dtype=torch.float64)
             return
         # What got no score has the first right to be shown, but one of the best stays.
-        room = max(1, self.population - len(lost))
-        n_best = min(self.rules.n_conserve, room, len(order))
-        order = torch.cat([order[:n_best], lost, order[n_best:]])
-        self.pool, self.n_shown = codes[order], n_best + len(lost)
-        self.chances = chances(scores[order], self.rules.selectivity, self.rules.clip_percentile)
+        n_best = min(self.rules.n_conserve, max(1, self.population - len(again)), len(order))
+        shown = torch.cat([order[:n_best], torch.tensor(again, dtype=torch.long), order[n_best:]])
+        self.pool, self.in_vain = codes[shown], [0] * n_best + [in_vain[i] for i in again]
+        self.chances = chances(scores[shown], self.rules.selectivity, self.rules.clip_percentile)
 
     def _state(self) -> State:
-        return {"pool": self.pool.to(torch.float32), "n_shown": self.n_shown, "chances": self.chances}
+        return {"pool": self.pool.to(torch.float32), "in_vain": self.in_vain, "chances": self.chances}
 
     def _load(self, state: Mapping[str, Any]) -> None:
         self.pool = tensor_of(state, "pool", (-1, self.dim), self.dtype)
-        self.n_shown = whole_of(state, "n_shown", len(self.pool))
         self.chances = tensor_of(state, "chances", (-1,), torch.float64)
         fits = len(self.chances) in (0, len(self.pool)) and len(self.pool) and bool((self.chances >= 0).all())
-        if not fits:
-            raise ValueError("chances do not fit the pool")
+        if not fits or (len(self.chances) and not self.chances.any()):
+            raise ValueError("chances do not fit the pool, or are 0 all of them")
+        self.in_vain = list(state["in_vain"])
+        if not all(type(n) is int and 0 <= n <= _AGAIN for n in self.in_vain) or len(self.in_vain) > len(self.pool):
+            raise ValueError(f"in_vain does not hold numbers from 0 to {_AGAIN} for codes of the pool")
 
     def recommend(self) -> Float[Tensor, " dim"]:
         """The mean of the pool, each code by its chance to be a parent: luck in one score weighs little."""
@@ -157,9 +164,16 @@ class _Genetic(Search):
 
 
 def chances(scores: Float[Tensor, " n"], selectivity: float, clip_percentile: float) -> Float[Tensor, " n"]:
-    """Chances exp((s - max s) / kT) of codes to be parents, not normalised; 0 where there is no score."""
-    known = scores[scores.isfinite()]
-    cut = scores.clamp(max=float(torch.quantile(known, clip_percentile / 100)))
-    known = cut[scores.isfinite()]
-    temperature = max(float(known.std(correction=0)) / selectivity, _LEAST_TEMPERATURE)
-    return torch.nan_to_num(torch.exp((cut - known.max()) / temperature), nan=0.0)
+    """Chances exp((s - max s) / kT) of codes to be parents, not normalised; 0 where there is no score. The scores' unit
+    does not count.
+    """
+    # Differences between halves do not overflow.
+    halves, known = scores / 2, scores.isfinite()
+    cut = halves.clamp(max=float(torch.quantile(halves[known], clip_percentile / 100)))
+    below = cut - cut[known].max()
+    largest = float(below[known].abs().max())
+    if not largest:
+        return known.to(scores.dtype)
+    below = below / largest
+    temperature = max(float(below[known].std(correction=0)) / selectivity, _LEAST_TEMPERATURE)
+    return torch.nan_to_num(torch.exp(below / temperature), nan=0.0)

@@ -23,8 +23,9 @@ class NormControl(Component, abc.ABC, base=True):
 
     Every code that is shown obeys it, and so does the mean of a search. A search learns from what it drew, before that
     was brought back, as the way back would look like short steps; and from a mean at the border nothing is drawn
-    outwards, as the lasting wish to go there would look like too short ones. So its step size is what it would be
-    without a border where scores tell nothing.
+    outwards, as the lasting wish to go there would look like too short ones. Its step size goes by what it does along
+    the border alone; where scores tell nothing it comes out below what it is without a border nevertheless: by a tenth
+    where the size alone is learned, by a quarter where a shape is (100 numbers, 200 generations).
     """
 
     def bars(self, code: Float[Tensor, " dim"]) -> Literal["nothing", "outwards", "radially"]:
@@ -89,6 +90,22 @@ class OnSphere(NormControl):
     def bars(self, code: Float[Tensor, " dim"]) -> Literal["nothing", "outwards", "radially"]:
         """Outwards and inwards, but from zeros."""
         return "radially" if bool(code.any()) else "nothing"
+
+
+def turned(
+    vector: Float[Tensor, " dim"], start: Float[Tensor, " dim"], goal: Float[Tensor, " dim"]
+) -> Float[Tensor, " dim"]:
+    """A vector, turned as the direction ``start`` is turned to ``goal`` along the great circle (parallel transport).
+
+    Args:
+        vector: what is turned; its length stays.
+        start: of length 1.
+        goal: of length 1, not opposite to ``start``; to the opposite one there is no one way, and nothing is turned.
+    """
+    middle, cosine = start + goal, start @ goal
+    if float(cosine) < -1 + 1e-9:
+        return vector
+    return vector - (middle @ vector) / (1 + cosine) * middle + 2 * (start @ vector) * goal
 
 
 def _check_radius(radius: float) -> None:

@@ -16,6 +16,7 @@ from torch import Tensor
 from phosphene._component import check
 from phosphene.errors import MissingExtraError
 from phosphene.functional.random import stream_seed
+from phosphene.optimizers.cma_shapes import check_dense
 from phosphene.optimizers.ranking import MIN_SCORED, best_first
 from phosphene.optimizers.search import MAX_POPULATION, Search
 from phosphene.optimizers.search_optimizer import SearchOptimizer
@@ -36,17 +37,16 @@ class PyCMA(SearchOptimizer):
 
     Attributes:
         diagonal: learn a variance for each number of the code instead of the whole covariance.
-        sigma0: standard deviation of the first generation's codes. None takes 3.0 above 1,000 numbers, else 1.0.
+        sigma0: standard deviation of the first generation's codes.
     """
 
     cites: ClassVar[tuple[str, ...]] = ("hansen2019pycma",)
     diagonal: bool = False
-    sigma0: float | None = None
+    sigma0: float = 1.0
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        fits = self.sigma0 is None or 0 < self.sigma0 < math.inf
-        check(fits, "sigma0", self.sigma0, "a number above 0, or None")
+        check(0 < self.sigma0 < math.inf, "sigma0", self.sigma0, "a number above 0")
 
     def population_for(self, dim: int) -> int:
         """Candidates of a generation unless given: 4 + ⌊3 ln(dim)⌋, or of the diagonal form 4 + ⌊3 log2(dim)⌋."""
@@ -55,6 +55,8 @@ class PyCMA(SearchOptimizer):
 
     def _begin(self, dim: int, seed: int, origin: Tensor | None, dtype: torch.dtype) -> Search:
         check(dim > 1, "dim", dim, "2 or more, as pycma has no search in one dimension")
+        if not self.diagonal:
+            check_dense(dim, "diagonal=True, or CMAES(cov='iso')")
         mean = torch.zeros(dim, dtype=dtype) if origin is None else torch.atleast_2d(origin).mean(0)
         return _PyCMA(self, mean, seed=seed)
 
@@ -87,13 +89,12 @@ class _PyCMA(Search):
             "verb_log": 0,
             "signals_filename": None,
         }
-        sigma0 = self.rules.sigma0 or (3.0 if self.dim > 1000 else 1.0)
         #: Values that pycma was told of each generation, smaller is better; NaN where all was lost.
         self.told: list[Tensor] = []
         self.drawn: list[Any] = []
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            self.inner = cma.CMAEvolutionStrategy(self.origin.double().tolist(), sigma0, options)
+            self.inner = cma.CMAEvolutionStrategy(self.origin.double().tolist(), self.rules.sigma0, options)
 
     def _draw_up_to(self, n: int) -> None:
         """Let pycma draw the generation in one go, and what goes beyond it one by one: always in the same order."""

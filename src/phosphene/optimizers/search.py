@@ -7,8 +7,10 @@ for at once; so a search that is saved and continued gives the same codes, bit f
 from __future__ import annotations
 
 import abc
+import json
 import math
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -19,7 +21,7 @@ from phosphene._component import check
 from phosphene.errors import ParameterError
 from phosphene.functional.random import stream_seed
 from phosphene.optimizers.candidates import Candidates, Observed, Told, averaged, candidate_id, index_of
-from phosphene.optimizers.states import State, observed_of, scores_of, whole_of
+from phosphene.optimizers.states import MAX_GENERATION, State, check_same_spec, copied, observed_of, scores_of, whole_of
 
 if TYPE_CHECKING:
     from phosphene.optimizers.search_optimizer import SearchOptimizer
@@ -37,17 +39,23 @@ class Search(abc.ABC):
         seed: seed of all its draws.
         generation: number of the present generation, from 0.
         population: candidates of a generation.
-        best_observed: the candidate with the highest score that was told. Under noise it is the luckiest rather than
-            the best, and its score too high (the winner's curse): trust :meth:`recommend`.
     """
 
     def __init__(self, spec: SearchOptimizer, dim: int, *, seed: int, dtype: torch.dtype) -> None:
         self.spec, self.dim, self.seed, self.dtype = spec, dim, seed, dtype
         self.population = spec.population_for(dim)
         self.generation = 0
-        self.best_observed: Observed | None = None
+        self._best: Observed | None = None
         self._codes: list[Tensor] = []
         self._scores: dict[int, tuple[float, float]] = {}
+
+    @property
+    def best_observed(self) -> Observed | None:
+        """The candidate with the highest score that was told, a copy. Under noise it is the luckiest rather than the
+        best, and its score too high (the winner's curse): trust :meth:`recommend`.
+        """
+        best = self._best
+        return None if best is None else replace(best, code=best.code.clone())
 
     @abc.abstractmethod
     def _code(self, index: int) -> Float[Tensor, " dim"]:
@@ -104,13 +112,18 @@ class Search(abc.ABC):
     def tell(
         self, ids: Sequence[str], scores: Iterable[float] | Tensor, n_reps: Iterable[float] | Tensor | None = None
     ) -> Told:
-        """Say how candidates scored: any of them, in any order.
+        """Say how candidates scored: any of them, in any order, each in one call.
 
-        When the configured share of the generation is in, the search learns from it and goes on to the next one.
+        All trials of one candidate belong in one call, as rows of their own or as their mean with ``n_reps``: they are
+        averaged, by their numbers of repeats. Every row is a trial, so the same row twice in a call is two trials that
+        came out alike. From a call on in which it had a score a candidate is settled: what later calls tell of it is
+        ignored, be it the same message once more or another trial. (Sessions keep all trials, and tell those of one
+        candidate together.) When the configured share of the generation is in, the search learns from it and goes on
+        to the next one.
 
         Args:
-            ids: candidates; one that is named several times has the mean of these scores, by their numbers of repeats.
-                Candidates that have a score, and those of generations that are over, are ignored.
+            ids: candidates, each as often as it has rows. Those that have a score from an earlier call, and those of
+                generations that are over, are ignored.
             scores: their scores; NaN for a candidate that was lost.
             n_reps: repeats of which each score is the mean; one each by default.
 
@@ -148,14 +161,14 @@ class Search(abc.ABC):
     def _observe(self, index: int) -> None:
         score, n = self._scores[index]
         observed = Observed(candidate_id(self.generation, index), self._codes[index], score, n)
-        if math.isfinite(score) and observed.beats(self.best_observed):
-            self.best_observed = observed
+        if math.isfinite(score) and observed.beats(self._best):
+            self._best = replace(observed, code=observed.code.clone())
 
     def state_dict(self) -> State:
-        """Everything that the search needs to go on: tensors and JSON values; small, as codes that wait are drawn again
-        from it.
+        """Everything that the search needs to go on, copied: tensors and JSON values; small, as codes that wait are
+        drawn again from it.
         """
-        best, scored = self.best_observed, sorted(self._scores)
+        best, scored = self._best, sorted(self._scores)
         state: State = self._identity() | {
             "seed": self.seed,
             "generation": self.generation,
@@ -167,14 +180,15 @@ class Search(abc.ABC):
         if best is not None:
             observed = torch.tensor([best.score, best.n_reps], dtype=torch.float64)
             state |= {"best_id": best.id, "best_code": best.code, "best": observed}
-        return state
+        return copied(state)
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Take over the state of another search of the same kind, dimension and population.
+        """Take over the state of another search with the same optimizer, dimension and dtype.
 
         Raises:
             ParameterError: the state is of another search, or damaged; this one is left as it was.
         """
+        check_same_spec(state.get("spec"), self._identity()["spec"])
         for name, value in self._identity().items():
             check(state.get(name) == value, f"state[{name!r}]", state.get(name), repr(value))
         before = self.state_dict()
@@ -186,14 +200,15 @@ class Search(abc.ABC):
 
     def _identity(self) -> State:
         """What two searches must share for one to take over the other's state."""
-        dtype = str(self.dtype).removeprefix("torch.")
-        return {"kind": self.spec.kind(), "dim": self.dim, "population": self.population, "dtype": dtype}
+        spec, dtype = json.dumps(self.spec.to_json(), sort_keys=True), str(self.dtype).removeprefix("torch.")
+        return {"spec": spec, "dim": self.dim, "population": self.population, "dtype": dtype}
 
     def _take(self, state: Mapping[str, Any]) -> None:
         n_asked = whole_of(state, "n_asked", MAX_POPULATION)
         pairs = dict(zip(state["scored"], scores_of(state, n_asked), strict=True))
         best = observed_of(state, self.dim, self.dtype)
-        self.seed, self.generation = whole_of(state, "seed", math.inf, signed=True), whole_of(state, "generation")
+        self.seed = whole_of(state, "seed", math.inf, signed=True)
+        self.generation = whole_of(state, "generation", MAX_GENERATION)
         self._load(state)
-        self._codes, self._scores, self.best_observed = [], pairs, best
+        self._codes, self._scores, self._best = [], pairs, best
         self._codes += [self._code(i) for i in range(n_asked)]

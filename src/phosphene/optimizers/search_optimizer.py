@@ -51,6 +51,10 @@ class SearchOptimizer(Optimizer, abc.ABC):
         """The same without a bound of its own choosing on codes, for parameters whose units are not those of codes."""
         return self
 
+    def for_generations(self, n: int) -> SearchOptimizer:
+        """The same for a run of ``n`` generations, for what follows a schedule and was not told its length."""
+        return self
+
     def search(
         self, dim: int, *, seed: int = 0, origin: Tensor | None = None, dtype: torch.dtype = torch.float64
     ) -> Search:

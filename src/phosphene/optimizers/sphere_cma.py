@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, ClassVar, Literal
 
 import torch
@@ -21,6 +21,8 @@ from phosphene.optimizers.states import State, tensor_of, whole_of
 #: Steps in degrees of Wang and Ponce's schedules, √dim times the standard deviation of a number of the code.
 _FIRST_DEG, _LAST_DEG = 50.0, 7.33
 _INVERSE = (15.0, 0.0017, 0.0146)
+#: Generations of Wang and Ponce's experiments.
+_N_GENERATIONS = 75
 #: Angles, in radians, below which two directions are one.
 _SAME = 1e-9
 
@@ -43,8 +45,8 @@ class SphereCMA(SearchOptimizer):
         schedule: "exp" shrinks the angle from 50° to 7.33° (in units of which √dim make a typical step of one number)
             in ``n_generations`` updates, by the same factor each, and holds it from then on; "inv" is
             15° + 1° / (0.0017 t + 0.0146) after t updates, which knows no end.
-        n_generations: length of the schedule "exp". A longer search goes on with the last angle; set it to the number
-            of generations that you will run.
+        n_generations: length of the schedule "exp": the number of generations that will be run. A longer search goes
+            on with the last angle. None takes what :meth:`for_generations` says, else 75.
     """
 
     cites: ClassVar[tuple[str, ...]] = ("wang2022highperformance",)
@@ -52,7 +54,7 @@ class SphereCMA(SearchOptimizer):
     select: int | None = None
     lr: float = 1.5
     schedule: Literal["exp", "inv"] = "exp"
-    n_generations: int = 75
+    n_generations: int | None = None
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -60,7 +62,8 @@ class SphereCMA(SearchOptimizer):
         check(self.select is None or self.select > 0, "select", self.select, "a whole number above 0, or None")
         check(0 < self.lr < math.inf, "lr", self.lr, "a number above 0")
         check(self.schedule in ("exp", "inv"), "schedule", self.schedule, "'exp' or 'inv'")
-        check(self.n_generations > 0, "n_generations", self.n_generations, "a whole number above 0")
+        fits = self.n_generations is None or self.n_generations > 0
+        check(fits, "n_generations", self.n_generations, "a whole number above 0, or None")
 
     def radius_for(self, dim: int) -> float:
         """The norm of codes of ``dim`` numbers."""
@@ -71,8 +74,13 @@ class SphereCMA(SearchOptimizer):
         if self.schedule == "inv":
             base, slope, start = _INVERSE
             return base + 1 / (slope * n_updates + start)
-        share = min(1.0, n_updates / max(1, self.n_generations - 1))
+        last = (self.n_generations or _N_GENERATIONS) - 1
+        share = min(1.0, n_updates / max(1, last))
         return _FIRST_DEG * (_LAST_DEG / _FIRST_DEG) ** share
+
+    def for_generations(self, n: int) -> SphereCMA:
+        """The same with a schedule of ``n`` generations, unless it was given another length."""
+        return self if self.n_generations is not None else replace(self, n_generations=max(1, n))
 
     def _begin(self, dim: int, seed: int, origin: Tensor | None, dtype: torch.dtype) -> Search:
         center = torch.zeros(dim, dtype=dtype) if origin is None else torch.atleast_2d(origin).mean(0)

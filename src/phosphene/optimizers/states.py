@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
+import copy
+import json
 import math
 from collections.abc import Mapping
 from typing import Any
@@ -9,10 +12,45 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from phosphene.errors import ParameterError
 from phosphene.optimizers.candidates import Observed, parse_id
 
 #: The state of a search: tensors and JSON values by name.
 State = dict[str, Any]
+#: The last generation that names of candidates have room for.
+MAX_GENERATION = 10**9 - 1
+
+
+def copied(state: State) -> State:
+    """A state that shares nothing with what it describes."""
+    return {name: value.clone() if isinstance(value, Tensor) else copy.deepcopy(value) for name, value in state.items()}
+
+
+def check_same_spec(found: object, expected: str) -> None:
+    """Refuse a state that an optimizer with other settings gave.
+
+    Args:
+        found: the JSON text of its optimizer, as far as the state has one.
+        expected: the JSON text of the optimizer that is to take it over.
+
+    Raises:
+        ParameterError: they differ; the message says in what.
+    """
+    if found == expected:
+        return
+    theirs, ours = _settings(found), _settings(expected)
+    differ = [name for name in sorted({**theirs, **ours}) if theirs.get(name) != ours.get(name)]
+    parts = [f"{name} {json.dumps(theirs.get(name))} instead of {json.dumps(ours.get(name))}" for name in differ]
+    raise ParameterError(
+        f"state['spec'] is of another optimizer: {'; '.join(parts) or repr(found)}; load it with the one that gave it"
+    )
+
+
+def _settings(text: object) -> dict[str, Any]:
+    with contextlib.suppress(ValueError, RecursionError):
+        found = json.loads(text) if isinstance(text, str) else None
+        return found if isinstance(found, dict) else {}
+    return {}
 
 
 def tensor_of(state: Mapping[str, Any], name: str, shape: tuple[int, ...], dtype: torch.dtype) -> Tensor:
@@ -43,6 +81,19 @@ def number_of(state: Mapping[str, Any], name: str, least: float = -math.inf) -> 
     value = state[name]
     if isinstance(value, bool) or not isinstance(value, int | float) or not least <= value < math.inf:
         raise ValueError(f"{name} is {value!r}; expected a number from {least}")
+    return value
+
+
+def positive_of(state: Mapping[str, Any], name: str) -> float:
+    """A state's finite number above 0.
+
+    Raises:
+        KeyError: there is none.
+        ValueError: it is 0 or less, or no finite number.
+    """
+    value = number_of(state, name, 0.0)
+    if not value:
+        raise ValueError(f"{name} is {value!r}; expected a number above 0")
     return value
 
 

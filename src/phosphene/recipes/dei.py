@@ -16,7 +16,7 @@ from phosphene.functional.norms import sd
 from phosphene.models.network import Network
 from phosphene.objectives import AtLeast, Objective, Similarity
 from phosphene.recipes.mei import mei
-from phosphene.recipes.mei_diverse import check_number
+from phosphene.recipes.mei_diverse import check_request
 from phosphene.recipes.method import Method
 from phosphene.recipes.photograph import pixels_of, started_from
 from phosphene.render import Recipe, Result, render
@@ -95,9 +95,9 @@ def dei(  # noqa: PLR0913 - an entry point, keyword-only
     Raises:
         ParameterError: fewer than two images, a floor out of range, or a unit that nothing excites.
         ImageError: a mask of another size than the images.
-        ArgumentError: the recipe's parameterization does not start from images.
+        ArgumentError: the recipe's parameterization does not start from images, or something that is no unit.
     """
-    check_number(n)
+    check_request(unit, n)
     check(0 < floor <= 1, "floor", floor, "a share of the most exciting input's response, above 0, at most 1")
     how = mei(*net.input_size, net.n_channels, jitter=0) if recipe is None else recipe
     # The floor is a share of the final score, which is taken at the network's input size.

@@ -14,8 +14,8 @@ from phosphene.errors import ImageError, ParameterError
 from phosphene.functional.gaussian_fit import Gaussian, fit_gaussian
 from phosphene.functional.placing import Box, crop, place
 
-#: Below this a mean gradient counts as none (circuit_toolkit), and the share of the largest that counts for the core.
-_NOTHING: Final = 1e-8
+#: Shares of the largest influence: what is less counts as none, as it may be rounding, and what counts for the core.
+_NOTHING: Final = 1e-6
 _CORE: Final = 0.01
 
 
@@ -37,7 +37,8 @@ class FieldMap:
 
     @property
     def box(self) -> Box:
-        """The rectangle that holds every pixel of any influence; for stacks of convolutions the analytic field.
+        """The rectangle that holds every pixel of any influence, from a millionth of the largest; for stacks of
+        convolutions the analytic field.
 
         Raises:
             ParameterError: no pixel has any.
@@ -53,11 +54,11 @@ class FieldMap:
         """
         return self.bounds(share=_CORE)
 
-    def bounds(self, *, least: float = _NOTHING, share: float = 0.0) -> Box:
+    def bounds(self, *, least: float = 0.0, share: float = _NOTHING) -> Box:
         """The rectangle that holds every pixel above two thresholds.
 
         Args:
-            least: an influence that is too small to count, from 0.
+            least: an influence that is too small to count, from 0, in the map's unit.
             share: share of the largest influence that a pixel must have, from 0 to 1.
 
         Raises:

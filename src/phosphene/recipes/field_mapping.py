@@ -9,7 +9,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from phosphene._component import check
-from phosphene.errors import ArgumentError, ImageError
+from phosphene.errors import ArgumentError, ImageError, ParameterError
 from phosphene.models.network import Network
 from phosphene.models.prepare import ForwardPass, prepare
 from phosphene.objectives import Objective, Scene, Scorer, compile_objectives
@@ -51,23 +51,39 @@ def receptive_field(  # noqa: PLR0913 - an entry point, keyword-only
     Raises:
         UnknownLayerError, UnitRangeError, LayoutError: a unit does not fit the network; a position in a layer without
             positions is one.
-        ImageError: images of another shape, or with values that are not finite.
-        ParameterError: a number out of range, or weights that do not fit the units.
+        ImageError: images of another shape, or with values that are not finite or not in [0, 1].
+        ParameterError: a number out of range, weights that do not fit the units, or a unit that scores images by their
+            company.
         ArgumentError: something that is no unit.
     """
     units = _units(unit)
     shares = _shares(weights, len(units))
-    check(batch_size >= 1, "batch_size", batch_size, "a whole number from 1")
+    check(type(batch_size) is int and batch_size >= 1, "batch_size", batch_size, "a whole number from 1")
     shown = _noise(net, n_images, seed) if images is None else _given(net, images)
+    # The slopes are this function's own business, whatever mode it is called in.
+    with torch.inference_mode(False), torch.enable_grad():
+        total = _summed(net, units, shares, images=shown.split(batch_size), device=device)
+    return FieldMap(total / len(shown))
+
+
+def _summed(
+    net: Network,
+    units: Sequence[Objective],
+    shares: Sequence[float],
+    *,
+    images: Iterable[Tensor],
+    device: torch.device | str | None,
+) -> Float[Tensor, "h w"]:
+    """Weighted absolute slopes of all units, summed over batches of images."""
     layers = sorted(frozenset[str]().union(*(compile_objectives([one], net).layers for one in units)))
     own = next((p.device for p in net.module.parameters()), torch.device("cpu"))
     where = torch.device(own if device is None else device)
     total = torch.zeros(net.input_size, dtype=torch.float64)
     with prepare(net, layers, device=where) as forward:
-        for batch in shown.split(batch_size):
+        for batch in images:
             scorers = [compile_objectives([one] * len(batch), net) for one in units]
             total += _slopes(forward, batch.to(where, torch.float32), zip(scorers, shares, strict=True))
-    return FieldMap(total / len(shown))
+    return total
 
 
 def _slopes(
@@ -92,6 +108,9 @@ def _units(unit: object) -> list[Objective]:
     found = [one for one in units if isinstance(one, Objective)]
     if not found or len(found) < len(units):
         raise ArgumentError(f"expected a unit such as ph.Neuron('blocks.8', 7), or several; got {unit!r}")
+    for one in found:
+        if one.coupled:
+            raise ParameterError(f"{one} scores images by their company; a field is of what scores each on its own")
     return found
 
 
@@ -104,15 +123,21 @@ def _shares(weights: Sequence[float] | None, n: int) -> list[float]:
 
 
 def _noise(net: Network, n: int, seed: int) -> Float[Tensor, "n c h w"]:
-    check(1 <= n <= 10**6, "n_images", n, "a whole number from 1 to 1000000")
+    check(type(n) is int and 1 <= n <= 10**6, "n_images", n, "a whole number from 1 to 1000000")
     generator = torch.Generator().manual_seed(seed)
     return torch.rand(n, net.n_channels, *net.input_size, generator=generator)
 
 
-def _given(net: Network, images: Tensor) -> Float[Tensor, "n c h w"]:
+def _given(net: Network, images: object) -> Float[Tensor, "n c h w"]:
     shape = (net.n_channels, *net.input_size)
+    if not isinstance(images, Tensor) or not images.is_floating_point():
+        found = str(images.dtype) if isinstance(images, Tensor) else type(images).__name__
+        raise ImageError(f"images are {found}; expected a tensor of floating point numbers in [0, 1]")
     if images.ndim != 4 or images.shape[0] == 0 or tuple(images.shape[1:]) != shape:
         raise ImageError(f"images have shape {tuple(images.shape)}; expected (n, {', '.join(map(str, shape))})")
     if not bool(torch.isfinite(images).all()):
         raise ImageError("images hold values that are not finite; expected values in [0, 1]")
+    low, high = float(images.min()), float(images.max())
+    if low < 0 or high > 1:
+        raise ImageError(f"images have values from {low:.3g} to {high:.3g}; expected numbers in [0, 1]")
     return images

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from phosphene._component import check
 from phosphene._types import FrozenArray
-from phosphene.errors import ParameterError
+from phosphene.errors import ArgumentError, ParameterError
 from phosphene.models.network import Network
 from phosphene.objectives import Objective, Similarity
 from phosphene.recipes.mei import mei
@@ -28,7 +28,11 @@ def least_exciting(
         recipe: how; by default :func:`phosphene.recipes.mei` at the network's input size.
         seed: seed of every random stream.
         progress: see :func:`phosphene.render`.
+
+    Raises:
+        ArgumentError: something that is no unit.
     """
+    check_unit(unit)
     return render(net, -unit, recipe=_recipe(net, recipe), seed=seed, progress=progress)
 
 
@@ -65,8 +69,9 @@ def diverse_exciting(  # noqa: PLR0913 - an entry point, keyword-only
         ParameterError: fewer than two images, a weight below 0, or a mask beside a layer.
         UnknownLayerError: there is no such layer.
         ImageError: a mask of another size than the images.
+        ArgumentError: something that is no unit.
     """
-    check_number(n)
+    check_request(unit, n)
     check(0 <= weight < float("inf"), "weight", weight, "a number from 0")
     alike = Similarity(mask=None if mask is None else FrozenArray.of(mask), layer=layer)
     return render(net, [unit - weight * alike] * n, recipe=_recipe(net, recipe), seed=seed, progress=progress)
@@ -76,14 +81,26 @@ def _recipe(net: Network, recipe: Recipe | None) -> Recipe:
     return mei(*net.input_size, net.n_channels) if recipe is None else recipe
 
 
-def check_number(n: int) -> None:
-    """Refuse fewer than two images.
+def check_request(unit: object, n: object) -> None:
+    """Refuse what cannot be spread over several images.
 
     Raises:
-        ParameterError: saying how many were asked for.
+        ArgumentError: something that is no unit, such as a list of several.
+        ParameterError: fewer than two images, or a number that is not whole.
     """
-    if n < 2:
-        raise ParameterError(f"n is {n}; expected at least 2 images, which can differ")
+    check_unit(unit)
+    if not isinstance(n, int) or isinstance(n, bool) or n < 2:
+        raise ParameterError(f"n is {n!r}; expected a whole number, at least 2 images, which can differ")
+
+
+def check_unit(unit: object) -> None:
+    """Refuse what is no unit.
+
+    Raises:
+        ArgumentError: such as a list of several.
+    """
+    if not isinstance(unit, Objective):
+        raise ArgumentError(f"unit is {unit!r:.80}; expected one, such as ph.Neuron('blocks.8', 7), or a sum")
 
 
 METHODS = (

@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import abc
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager
+from typing import cast
 
 import numpy as np
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from phosphene._component import Component
+from phosphene._component import Component, check
 from phosphene._types import JSON
 from phosphene.errors import ArgumentError, ImageError, ParameterError
+
+#: Images at a time, and trials of an image, at most, so that a stranger's picture cannot ask for any number.
+MAX_BATCH, MAX_REPEATS = 4096, 10_000
 
 #: Images (n, c, h, w) in [0, 1], float32, to responses (n, k), float64 on the CPU; NaN is a response that was lost.
 Respond = Callable[[Tensor], Tensor]
@@ -55,6 +59,16 @@ class BoxComponent(Component, BlackBox, abc.ABC, base=True):
         return self.to_json()
 
 
+def check_count(name: str, value: object, most: int) -> None:
+    """Refuse a number of images or trials that is none, or out of bounds.
+
+    Raises:
+        ParameterError: naming the parameter, its value and the bounds.
+    """
+    fits = isinstance(value, int) and not isinstance(value, bool) and 0 < value <= most
+    check(fits, name, value, f"a whole number from 1 to {most}")
+
+
 def checked_images(images: object) -> Float[Tensor, "n c h w"]:
     """Images as boxes are given them: detached, float32.
 
@@ -89,7 +103,7 @@ def as_responses(values: object, n: int, who: str) -> Float[Tensor, "n k"]:
         ParameterError: there is not one row for each image.
     """
     try:
-        array = np.asarray(values.detach().cpu() if isinstance(values, Tensor) else values)
+        array = np.asarray(_detached(values))
         array = array.astype(np.float64, casting="same_kind") if array.dtype.kind in "iufb" else array
     except (TypeError, ValueError) as error:
         raise ArgumentError(f"{who} answered with {_shown(values)}, which is no array of numbers: {error}") from None
@@ -100,6 +114,13 @@ def as_responses(values: object, n: int, who: str) -> Float[Tensor, "n k"]:
         raise ParameterError(f"{who} answered {n} images with numbers of shape {array.shape}; expected {expected}")
     found = torch.from_numpy(array.reshape(n, -1) if array.size else array.reshape(n, max(1, array[:1].size)))
     return torch.where(found.isfinite(), found, torch.nan)
+
+
+def _detached(values: object) -> object:
+    """Tensors, alone or in a list, without their gradients, which NumPy would stumble over."""
+    if isinstance(values, list | tuple):
+        return [_detached(value) for value in cast("Sequence[object]", values)]
+    return values.detach().cpu() if isinstance(values, Tensor) else values
 
 
 def _shown(values: object) -> str:

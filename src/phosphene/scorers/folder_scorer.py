@@ -15,7 +15,7 @@ from torch import Tensor
 from phosphene._component import check
 from phosphene.errors import StorageError
 from phosphene.exchange import Block, Display, Matched, Patience, Stimulus, block_folder, receive, write_block
-from phosphene.scorers.base import BoxComponent, Respond, checked_images
+from phosphene.scorers.base import MAX_REPEATS, BoxComponent, Respond, check_count, checked_images
 
 _AS_IT_IS: Final = Display()
 #: Blocks of a folder; their names have four digits.
@@ -51,7 +51,7 @@ class FolderScorer(BoxComponent):
     def __post_init__(self) -> None:
         object.__setattr__(self, "folder", str(self.folder))
         super().__post_init__()
-        check(self.repeats > 0, "repeats", self.repeats, "a whole number from 1")
+        check_count("repeats", self.repeats, MAX_REPEATS)
         check(0 <= self.seed < 2**62, "seed", self.seed, "a whole number from 0")
         self._patience()
 

@@ -38,9 +38,15 @@ def write_images(images: Float[Tensor, "n c h w"], form: str) -> tuple[bytes, st
     return json.dumps({"images": texts}).encode(), "application/json"
 
 
-def idempotency_key(body: bytes, number: int) -> str:
-    """A name for a request, the same for each attempt at it, another where the same images are shown again."""
-    return hashlib.blake2b(body, digest_size=16, key=number.to_bytes(8, "little")).hexdigest()
+def idempotency_key(body: bytes, number: int, nonce: bytes) -> str:
+    """A name for a request, the same for each attempt at it, another where the same images are shown again.
+
+    Args:
+        body: what is sent.
+        number: of the request, within its run.
+        nonce: random bytes of the run, at most 56.
+    """
+    return hashlib.blake2b(body, digest_size=16, key=number.to_bytes(8, "little") + nonce).hexdigest()
 
 
 def request_headers(token_from: str) -> dict[str, str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import secrets
 import time
 from collections.abc import Generator
 from contextlib import contextmanager
@@ -16,7 +17,8 @@ from torch import Tensor
 
 from phosphene._component import check
 from phosphene.errors import MissingExtraError, StorageError
-from phosphene.scorers.base import BoxComponent, Respond, as_responses, checked_images
+from phosphene.scorers.base import MAX_BATCH, BoxComponent, Respond, as_responses, check_count, checked_images
+from phosphene.scorers.http_deadline import Deadline
 from phosphene.scorers.http_messages import idempotency_key, read_answer, request_headers, write_images
 
 if TYPE_CHECKING:
@@ -28,6 +30,8 @@ _TRY_AGAIN = frozenset({429, 500, 502, 503, 504})
 _MAX_ANSWER = 2**22
 #: Seconds between two attempts, at most.
 _MAX_WAIT_S = 60.0
+#: Random bytes by which requests of different runs differ.
+_NONCE = 16
 #: Characters of a refusal that an error shows.
 _SHOWN = 200
 
@@ -40,15 +44,16 @@ class HTTPScorer(BoxComponent):
     channel; with ``form="npz"`` NumPy's ``.npz`` with the array ``images`` (n, h, w, c), float32 in [0, 1]. The answer
     is the JSON ``{"responses": […]}`` of n numbers, or of n lists of k numbers; null is a response that was lost. A
     request that fails for a passing reason is sent again with the same ``Idempotency-Key``, so that a server can answer
-    it from memory instead of showing the images twice.
+    it from memory instead of showing the images twice; every other request has a key of its own, in other runs too.
 
     Attributes:
         url: where images are posted; http or https.
         form: how images are sent.
-        timeout_s: seconds for an attempt, from its first byte to the last of the answer.
+        timeout_s: seconds for an attempt, from connecting to the last byte of the answer; finding the host's address
+            is not counted.
         retries: further attempts after the first; where no server answers, it is too busy, or fails.
         wait_s: seconds before the second attempt, doubled for each further one, unless the server says how long.
-        batch_size: images of a request, at most.
+        batch_size: images of a request, at most; up to 4096.
         token_from: name of an environment variable whose value is sent as ``Authorization: Bearer …``; it is in no
             record.
     """
@@ -71,7 +76,7 @@ class HTTPScorer(BoxComponent):
         check(0 < self.timeout_s < math.inf, "timeout_s", self.timeout_s, "seconds above 0")
         check(0 <= self.retries <= 100, "retries", self.retries, "a whole number from 0 to 100")
         check(0 <= self.wait_s <= _MAX_WAIT_S, "wait_s", self.wait_s, f"seconds from 0 to {_MAX_WAIT_S:g}")
-        check(self.batch_size > 0, "batch_size", self.batch_size, "a whole number from 1")
+        check_count("batch_size", self.batch_size, MAX_BATCH)
 
     @property
     def name(self) -> str:
@@ -102,10 +107,15 @@ class HTTPScorer(BoxComponent):
 
 
 class _Responding:
-    """An open client; requests are numbered, so that equal images may be shown again."""
+    """An open client; requests are numbered within it, and it tells itself from others by a nonce, so that equal images
+    may be shown again.
+    """
 
     def __init__(self, spec: HTTPScorer, client: httpx.Client) -> None:
         self.spec, self.client, self.n_requests = spec, client, 0
+        self.deadline = Deadline()
+        # Not from any seed: the same experiment, done again, must not be answered with the trials of the first.
+        self.nonce = secrets.token_bytes(_NONCE)
 
     def __call__(self, images: Tensor) -> Float[Tensor, "n k"]:
         seen = checked_images(images).cpu()
@@ -114,7 +124,7 @@ class _Responding:
 
     def _answered(self, images: Float[Tensor, "n c h w"]) -> Float[Tensor, "n k"]:
         body, kind = write_images(images, self.spec.form)
-        headers = {"Content-Type": kind, "Idempotency-Key": idempotency_key(body, self.n_requests)}
+        headers = {"Content-Type": kind, "Idempotency-Key": idempotency_key(body, self.n_requests, self.nonce)}
         self.n_requests += 1
         answer = self._posted(body, headers)
         return as_responses(read_answer(answer, self.spec.url), len(images), self.spec.url)
@@ -136,22 +146,28 @@ class _Responding:
         """Status, body, and how many seconds the server asks to wait; None and the reason where no answer came."""
         import httpx
 
-        until = time.monotonic() + self.spec.timeout_s
-        answer = bytearray()
+        too_late = f"no whole answer within {self.spec.timeout_s:g} s".encode()
         try:
-            with self.client.stream("POST", self.spec.url, content=body, headers=headers) as response:
-                for part in response.iter_raw():
-                    answer += part
-                    if len(answer) > _MAX_ANSWER:
-                        raise StorageError(
-                            f"{self.spec.url} answered with status {response.status_code} and more than the "
-                            f"{_MAX_ANSWER} bytes that are read: {bytes(answer[:_SHOWN]).decode(errors='replace')!r}"
-                        )
-                    if time.monotonic() > until:
-                        return None, f"no whole answer within {self.spec.timeout_s:g} s".encode(), None
-                return response.status_code, bytes(answer), _seconds(response.headers.get("Retry-After"))
+            with self.deadline.within(self.spec.timeout_s):
+                found = self._exchange(body, headers)
         except (httpx.HTTPError, httpx.InvalidURL) as error:
-            return None, f"{type(error).__name__}: {error}".encode(), None
+            why = f"{type(error).__name__}: {error}".encode()
+            return None, too_late if self.deadline.over else why, None
+        # An answer without a length ends where the connection does.
+        return (None, too_late, None) if self.deadline.over else found
+
+    def _exchange(self, body: bytes, headers: dict[str, str]) -> tuple[int, bytes, float | None]:
+        answer, noticed = bytearray(), {"trace": self.deadline.trace}
+        request = self.client.stream("POST", self.spec.url, content=body, headers=headers, extensions=noticed)
+        with request as response:
+            for part in response.iter_raw():
+                answer += part
+                if len(answer) > _MAX_ANSWER:
+                    raise StorageError(
+                        f"{self.spec.url} answered with status {response.status_code} and more than the "
+                        f"{_MAX_ANSWER} bytes that are read: {bytes(answer[:_SHOWN]).decode(errors='replace')!r}"
+                    )
+            return response.status_code, bytes(answer), _seconds(response.headers.get("Retry-After"))
 
 
 def _seconds(text: str | None) -> float | None:

@@ -16,6 +16,9 @@ from phosphene._component import Component, check
 #: Above this the noise of a Poisson count is a share of 3e-8 of it, and NumPy's counts end soon after.
 _MAX_COUNT = 1e15
 
+#: Single responses that are drawn at once.
+_AT_ONCE = 2**16
+
 Array = npt.NDArray[np.float64]
 
 
@@ -52,10 +55,17 @@ class Noise(Component, abc.ABC, base=True):
         for i, row in enumerate(responses.numpy()):
             # A key of 128 bits: half the seed, half the number of the image.
             draws = np.random.Generator(np.random.Philox(key=self.seed + ((first + i) << 64)))
-            shown = np.broadcast_to(np.nan_to_num(row), (repeats, len(row)))
-            mean = torch.from_numpy(self.trials(shown, draws).mean(0))
+            mean = torch.from_numpy(self._mean(np.nan_to_num(row), draws, repeats))
             noisy[i] = torch.where(responses[i].isnan(), torch.nan, mean)
         return noisy
+
+    def _mean(self, row: Array, draws: np.random.Generator, repeats: int) -> Array:
+        """The mean of noisy trials of the responses to one image (k,), of which not all are held at once."""
+        total, at_once = np.zeros(len(row)), max(1, _AT_ONCE // max(1, len(row)))
+        for first in range(0, repeats, at_once):
+            shown = np.broadcast_to(row, (min(at_once, repeats - first), len(row)))
+            total += self.trials(shown, draws).sum(0)
+        return total / repeats
 
 
 @dataclass(frozen=True)

@@ -6,19 +6,17 @@ that nothing but onnxruntime must be installed.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import torch
 
 from phosphene.errors import MissingExtraError, NetworkError, nearest
+from phosphene.scorers.protobuf import read_fields, read_messages, read_text, written
 
 #: Numbers of fields in onnx.proto3: ModelProto.graph; GraphProto.node and .output; NodeProto.output and .name;
 #: ValueInfoProto.name.
 _GRAPH, _NODE, _GRAPH_OUTPUT, _NODE_OUTPUT, _NODE_NAME, _VALUE_NAME = 7, 1, 12, 2, 3, 1
-#: Wire types of Protocol Buffers.
-_VARINT, _64_BIT, _BYTES, _32_BIT = 0, 1, 2, 5
 #: Severity from which onnxruntime writes to the terminal: errors.
 _ERRORS_ONLY = 3
 
@@ -59,12 +57,12 @@ def open_session(path: Path, data: bytes, output: str | None, *, providers: tupl
 
 def _tensor_called(name: str, data: bytes, path: Path) -> str:
     """The tensor that an output's, a tensor's or a node's name means."""
-    nodes = [list(_fields(node)) for node in _messages(_graphs(data), _NODE)]
-    tensors = [_text(value) for node in nodes for number, value in node if number == _NODE_OUTPUT]
+    nodes = [list(read_fields(node)) for node in read_messages(_graphs(data), _NODE)]
+    tensors = [read_text(value) for node in nodes for number, value in node if number == _NODE_OUTPUT]
     tensors += _names(_graphs(data), _GRAPH_OUTPUT, _VALUE_NAME)
     if name in tensors:
         return name
-    of_node = {_text(_first(node, _NODE_NAME)): _text(_first(node, _NODE_OUTPUT)) for node in nodes}
+    of_node = {read_text(_first(node, _NODE_NAME)): read_text(_first(node, _NODE_OUTPUT)) for node in nodes}
     if name and name in of_node:
         return of_node[name]
     hint = nearest(name, [*tensors, *of_node]) or f"it has {', '.join(tensors[-3:])}"
@@ -73,72 +71,20 @@ def _tensor_called(name: str, data: bytes, path: Path) -> str:
 
 def _as_output(name: str) -> bytes:
     """What, appended to a model, adds an output to its graph: parsers merge the parts of a message that comes twice."""
-    value = _tagged(_VALUE_NAME, name.encode())
-    return _tagged(_GRAPH, _tagged(_GRAPH_OUTPUT, value))
-
-
-def _tagged(number: int, content: bytes) -> bytes:
-    return bytes([number << 3 | _BYTES]) + _varint(len(content)) + content
-
-
-def _varint(value: int) -> bytes:
-    low, high = value & 0x7F, value >> 7
-    return bytes([low | 0x80]) + _varint(high) if high else bytes([low])
+    value = written(_VALUE_NAME, name.encode())
+    return written(_GRAPH, written(_GRAPH_OUTPUT, value))
 
 
 def _graphs(data: bytes) -> list[memoryview]:
-    return _messages([memoryview(data)], _GRAPH)
-
-
-def _messages(inside: list[memoryview], number: int) -> list[memoryview]:
-    """The messages under a field of other messages."""
-    return [v for message in inside for n, v in _fields(message) if n == number and isinstance(v, memoryview)]
+    return read_messages([memoryview(data)], _GRAPH)
 
 
 def _names(inside: list[memoryview], number: int, name: int) -> list[str]:
-    return [_text(_first(list(_fields(message)), name)) for message in _messages(inside, number)]
+    return [read_text(_first(list(read_fields(message)), name)) for message in read_messages(inside, number)]
 
 
 def _first(fields: list[tuple[int, memoryview | int]], number: int) -> memoryview | int:
     return next((value for n, value in fields if n == number), 0)
-
-
-def _text(value: memoryview | int) -> str:
-    return bytes(value).decode(errors="replace") if isinstance(value, memoryview) else ""
-
-
-def _fields(message: memoryview) -> Iterator[tuple[int, memoryview | int]]:
-    """Number and value of each field of a message; of fixed-width numbers only that they are there.
-
-    Raises:
-        NetworkError: these bytes are no message.
-    """
-    at = 0
-    while at < len(message):
-        key, at = _read_varint(message, at)
-        kind, value = key & 7, 0
-        if kind == _BYTES:
-            length, at = _read_varint(message, at)
-            value = message[at : at + length]
-            at += length
-        elif kind == _VARINT:
-            value, at = _read_varint(message, at)
-        else:
-            at += {_64_BIT: 8, _32_BIT: 4}.get(kind, len(message) + 1)
-        if at > len(message):
-            raise NetworkError("the file is no ONNX model, or is cut off")
-        yield key >> 3, value
-
-
-def _read_varint(message: memoryview, at: int) -> tuple[int, int]:
-    """A number of seven bits a byte, the lowest first, and where it ends."""
-    value = shift = 0
-    while at < len(message) and shift < 64:
-        byte = message[at]
-        value, at, shift = value | (byte & 0x7F) << shift, at + 1, shift + 7
-        if byte < 0x80:
-            return value, at
-    raise NetworkError("the file is no ONNX model, or is cut off")
 
 
 def _first_line(error: Exception) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import math
 from collections.abc import Generator, Sequence
 from contextlib import contextmanager
@@ -18,8 +17,9 @@ from torch import Tensor
 from phosphene._component import check
 from phosphene._types import JSON
 from phosphene.errors import ImageError, NetworkError, ParameterError
-from phosphene.scorers.base import BoxComponent, Respond, checked_images, padded_batches
+from phosphene.scorers.base import MAX_BATCH, BoxComponent, Respond, check_count, checked_images, padded_batches
 from phosphene.scorers.fitting import Fitting
+from phosphene.scorers.onnx_external import model_digest
 from phosphene.scorers.onnx_file import open_session
 from phosphene.scorers.onnx_input import Layout, image_input, input_size
 from phosphene.scorers.onnx_output import Places, checked_index, read_output
@@ -50,7 +50,7 @@ class OnnxScorer(BoxComponent):
         value_range: what image values 0 and 1 become; None for (0, 1), or (0, 255) where the model takes whole numbers.
         channel_order: order of colours that the model expects; images are always RGB.
         providers: onnxruntime's execution providers, in order of preference.
-        batch_size: images at a time; always as many, the last ones filled up.
+        batch_size: images at a time; always as many, at most 4096, the last ones filled up.
     """
 
     path: str
@@ -78,7 +78,7 @@ class OnnxScorer(BoxComponent):
         low, high = self.value_range or (0.0, 1.0)
         check(-math.inf < low < high < math.inf, "value_range", self.value_range, "(low, high), low < high")
         check(len(self.providers) > 0, "providers", self.providers, "such as ('CPUExecutionProvider',)")
-        check(self.batch_size > 0, "batch_size", self.batch_size, "a whole number from 1")
+        check_count("batch_size", self.batch_size, MAX_BATCH)
 
     @property
     def name(self) -> str:
@@ -99,17 +99,18 @@ class OnnxScorer(BoxComponent):
         return f"run the model {self.path}"
 
     def describe(self) -> dict[str, JSON]:
-        """See :meth:`BlackBox.describe`; with the SHA-256 of the file.
+        """See :meth:`BlackBox.describe`; with the SHA-256 of the model.
 
         Raises:
-            StorageError: the file cannot be read.
+            StorageError: the file, or one with its weights, cannot be read.
+            NetworkError: it is no ONNX model.
         """
         return {**self.to_json(), "digest": self.digest}
 
     @property
     def digest(self) -> str:
-        """SHA-256 of the file, in hex."""
-        return hashlib.sha256(read_bytes(self.path, limit=_MAX_FILE)).hexdigest()
+        """SHA-256 in hex: of the file, and where others beside it hold weights, of these too."""
+        return model_digest(Path(self.path), read_bytes(self.path, limit=_MAX_FILE))
 
     @contextmanager
     def open(self, device: torch.device) -> Generator[Respond, None, None]:

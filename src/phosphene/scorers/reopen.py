@@ -13,6 +13,7 @@ from phosphene.models.network import Network
 from phosphene.models.trusted import reload_trusted
 from phosphene.objectives import Objective
 from phosphene.scorers.base import BlackBox, BoxComponent
+from phosphene.scorers.function import UNFOUND
 from phosphene.scorers.noise import Noise
 from phosphene.scorers.onnx_scorer import OnnxScorer
 from phosphene.scorers.readouts import Readout
@@ -37,7 +38,8 @@ def reopen(description: Mapping[str, JSON], *, net: Network | None = None, trust
 
     Raises:
         TrustError: it would do one of these, and ``trust`` is false; the bundled network's units need no trust.
-        RecipeError: the record is damaged, or the network or the model file is another one.
+        RecipeError: the record is damaged, the network or the model file is another one, or the function that scored
+            cannot be found by its name.
         NetworkError, WeightsError, StorageError: what it names cannot be loaded again.
     """
     check_size(description)
@@ -53,6 +55,12 @@ def reopen(description: Mapping[str, JSON], *, net: Network | None = None, trust
 def _box(document: Mapping[str, JSON], path: str, *, net: Network | None, trust: bool) -> BlackBox:
     if document.get("kind") == "units":
         return _units(document, path, net=net, trust=trust)
+    if document.get("kind") == UNFOUND:
+        who = f"{document.get('name')!r:.200}"
+        raise RecipeError(
+            f"{path}: the images were scored by {who}, which cannot be found by its name; give the scorer: "
+            "ph.replay(path, scorer=…), or score with a function at a module's top level"
+        )
     digest = document.get("digest")
     fields = {key: value for key, value in document.items() if key != "digest"}
     box = cast("BoxComponent", decode(fields, BoxComponent, path, trust=trust))

@@ -11,10 +11,17 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from phosphene._component import check
 from phosphene._types import JSON
 from phosphene.errors import ArgumentError, ParameterError
-from phosphene.scorers.base import BlackBox, Respond, as_responses, checked_images
+from phosphene.scorers.base import (
+    MAX_BATCH,
+    MAX_REPEATS,
+    BlackBox,
+    Respond,
+    as_responses,
+    check_count,
+    checked_images,
+)
 from phosphene.scorers.function import FunctionScorer
 from phosphene.scorers.noise import Noise
 from phosphene.scorers.readouts import Mean, Readout
@@ -33,9 +40,9 @@ class Scorer:
         box: what responds.
         readout: how the responses to an image become one score.
         noise: noise of single trials, added to the responses before they are read out.
-        repeats: trials of each image, averaged.
-        batch_size: images that the box is given at a time, at most; None gives it all at once, and it may make batches
-            of its own.
+        repeats: trials of each image, averaged; at most 10 000.
+        batch_size: images that the box is given at a time, at most, up to 4096; None gives it all at once, and it may
+            make batches of its own.
     """
 
     box: BlackBox
@@ -49,10 +56,9 @@ class Scorer:
         for name, kind in kinds:
             if not isinstance(getattr(self, name), kind):
                 raise ArgumentError(f"{name} is {getattr(self, name)!r:.80}; expected a {name} of phosphene.scorers")
-        counts = isinstance(self.repeats, int) and self.repeats > 0  # pyright: ignore[reportUnnecessaryIsInstance]
-        check(counts, "repeats", self.repeats, "a whole number from 1")
-        fits = self.batch_size is None or (isinstance(self.batch_size, int) and self.batch_size > 0)  # pyright: ignore[reportUnnecessaryIsInstance]
-        check(fits, "batch_size", self.batch_size, "a whole number from 1, or None")
+        check_count("repeats", self.repeats, MAX_REPEATS)
+        if self.batch_size is not None:
+            check_count("batch_size", self.batch_size, MAX_BATCH)
 
     @property
     def name(self) -> str:
@@ -110,8 +116,7 @@ class Scoring:
         """The responses behind the scores, noise and repeats included."""
         spec = self.spec
         if spec.noise is None:
-            trials = torch.stack([self._asked(images) for _ in range(spec.repeats)])
-            found = trials.nanmean(0)
+            found = self._mean_of_trials(images)
         else:
             found = spec.noise.apply(self._asked(images), first=self.n_scored, repeats=spec.repeats)
         self.n_scored += len(found)
@@ -120,6 +125,14 @@ class Scoring:
     def clean(self, images: Float[Tensor, "n c h w"]) -> Float[Tensor, " n"]:
         """Scores (n,) without simulated noise and repeats, which do not count as scored: by these runs are compared."""
         return self._read(self._asked(images))
+
+    def _mean_of_trials(self, images: Tensor) -> Float[Tensor, "n k"]:
+        """The mean over those trials that were not lost; only one trial is held at a time."""
+        total = count = torch.zeros((), dtype=torch.float64)
+        for _ in range(self.spec.repeats):
+            trial = self._asked(images)
+            total, count = total + trial.nan_to_num(0.0), count + trial.isfinite()
+        return total / count
 
     def _read(self, responses: Float[Tensor, "n k"]) -> Float[Tensor, " n"]:
         # Whoever was shown nothing cannot tell how many responses it has.

@@ -18,7 +18,7 @@ from phosphene.models.network import Network
 from phosphene.models.prepare import ForwardPass, prepare
 from phosphene.objectives import Scene, check_positions, compile_objectives
 from phosphene.objectives import Scorer as Compiled
-from phosphene.scorers.base import BlackBox, Respond, checked_images, padded_batches
+from phosphene.scorers.base import MAX_BATCH, BlackBox, Respond, check_count, checked_images, padded_batches
 from phosphene.scorers.fitting import Fitting
 
 #: Images at a time, as in a render on a CPU.
@@ -34,7 +34,7 @@ class UnitScorer(BlackBox):
     Attributes:
         net: the network.
         objectives: one for each response.
-        batch_size: images that the network is shown at a time; always as many, the last ones filled up.
+        batch_size: images that the network is shown at a time, at most 4096; always as many, the last ones filled up.
         resize: resize images to the network's input size; otherwise they are shown as they are, which only networks
             that take any size allow for other sizes than their own.
     """
@@ -48,8 +48,7 @@ class UnitScorer(BlackBox):
         if not isinstance(self.net, Network):  # pyright: ignore[reportUnnecessaryIsInstance]
             raise ArgumentError(f"net must come from ph.load or ph.wrap; got {type(self.net).__name__}")
         object.__setattr__(self, "objectives", tuple(self.objectives))
-        whole = isinstance(self.batch_size, int) and self.batch_size > 0  # pyright: ignore[reportUnnecessaryIsInstance]
-        check(whole, "batch_size", self.batch_size, "a whole number from 1")
+        check_count("batch_size", self.batch_size, MAX_BATCH)
         check(
             len(self.objectives) > 0, "objectives", self.objectives, "at least one, such as ph.Channel('blocks.8', 7)"
         )

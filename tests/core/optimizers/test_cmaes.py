@@ -15,6 +15,7 @@ from phosphene.errors import ParameterError
 from phosphene.optimizers.cholesky import DENSE_UP_TO, EVERY, MEMORY, Cholesky
 from phosphene.optimizers.cma_rates import expected_norm, quick_rates, textbook_rates
 from phosphene.optimizers.cma_shapes import Full
+from phosphene.optimizers.norms import turned
 
 COVS = ("iso", "diag", "cholesky", "full")
 
@@ -169,6 +170,17 @@ def test_a_product_of_rank_one_factors_is_the_dense_factor():
     assert slim.vectors.shape == (4, n)
 
 
+def test_negative_gains_and_a_scale_of_0_are_refused():
+    n = DENSE_UP_TO + 1
+    search = run(o.CMAES(cov="cholesky", population=6).search(n, seed=1), sphere, EVERY)
+    state = search.state_dict()
+    assert len(state["gains"]) == 1
+    for name, value in (("gains", -state["gains"]), ("scale", 0.0)):
+        with pytest.raises(ParameterError, match=f"state is damaged: ValueError: {name} "):
+            search.load_state_dict(state | {name: value})
+    assert same_state(search.state_dict(), state)
+
+
 def test_a_product_forgets_its_oldest_factors():
     shape, rates = Cholesky(DENSE_UP_TO + 1, DOUBLE), quick_rates(DENSE_UP_TO + 1, 6)
     draws = torch.ones(6, DENSE_UP_TO + 1, dtype=DOUBLE)
@@ -222,6 +234,9 @@ def test_defaults_follow_the_dimension():
     assert spec.norm_for(torch.zeros(100)) == o.Capped(15.0)
     assert spec.norm_for(torch.zeros(4096)) == o.Capped(96.0)
     assert spec.norm_for(torch.full((100,), 3.0)) == o.Capped(45.0)
+    assert o.CMAES(sigma0=3.0).norm_for(torch.zeros(4096)) == o.Capped(288.0)
+    assert o.CMAES(sigma0=3.0).norm_for(torch.full((100,), 9.0)) == o.Capped(135.0)
+    assert o.CMAES(sigma0=0.1).norm_for(torch.zeros(100)) == o.Capped(15.0)
     assert o.CMAES(norm=o.Free()).norm_for(torch.zeros(4096)) == o.Free()
     assert (spec.unbounded().norm, o.CMAES(norm=o.Capped(2.0)).unbounded().norm) == (o.Free(), o.Capped(2.0))
 
@@ -242,7 +257,7 @@ def test_figures_tell_the_angle_of_a_step():
 
 def test_a_state_of_another_covariance_is_refused():
     state = o.CMAES(cov="iso", population=8).search(4).state_dict()
-    with pytest.raises(ParameterError, match=r"state\['cov'\] is 'iso'; expected 'full'"):
+    with pytest.raises(ParameterError, match=r"of another optimizer: cov \"iso\" instead of \"full\"; load it with"):
         o.CMAES(cov="full", population=8).search(4).load_state_dict(state)
 
 
@@ -252,6 +267,7 @@ def test_a_state_of_another_covariance_is_refused():
         (lambda: o.CMAES(cov="half"), "cov is 'half'; expected one of 'auto', 'iso'|parameter 'cov'"),
         (lambda: o.CMAES(sigma0=0.0), "sigma0 is 0.0; expected a number above 0"),
         (lambda: o.CMAES(sigma0=math.inf), "sigma0 is inf"),
+        (lambda: o.CMAES(cov="full").search(5001), "dim is 5001; expected 5000 or less .* take cov='iso'"),
         (lambda: o.Capped(0.0), "radius is 0.0; expected a number above 0"),
         (lambda: o.OnSphere(math.inf), "radius is inf"),
     ],
@@ -278,3 +294,33 @@ def test_one_generation_learns_from_what_was_drawn_not_from_what_was_shown():
         search.tell(asked.ids, range(8))
     assert free.figures()["sigma"] == capped.figures()["sigma"]
     torch.testing.assert_close(o.Capped(0.5).project(free.recommend()), capped.recommend())
+
+
+def test_a_vector_is_turned_by_the_rotation_of_one_direction_to_another():
+    generator = torch.Generator().manual_seed(1)
+    start, goal, vector = torch.randn(3, 5, generator=generator, dtype=DOUBLE)
+    start, goal = start / start.norm(), goal / goal.norm()
+    # The rotation in the plane of both: exp of the angle times its generator.
+    side = goal - (goal @ start) * start
+    plane = torch.outer(side / side.norm(), start) - torch.outer(start, side / side.norm())
+    rotation = torch.linalg.matrix_exp(torch.acos(start @ goal) * plane)
+    torch.testing.assert_close(turned(vector, start, goal), rotation @ vector)
+    torch.testing.assert_close(turned(start, start, goal), goal)
+    assert torch.equal(turned(vector, start, -start), vector)
+
+
+def noise_sigmas(norm, n_seeds):
+    """Step sizes after 200 generations of scores that tell nothing."""
+    found = []
+    for seed in range(n_seeds):
+        search, noise = o.CMAES(17, cov="iso", norm=norm).search(100, seed=seed), torch.Generator().manual_seed(seed)
+        run(search, lambda x, noise=noise: torch.randn(len(x), generator=noise), 200)
+        found.append(search.figures()["sigma"])
+    return found
+
+
+@pytest.mark.slow
+def test_scores_that_are_mere_noise_leave_the_step_size_at_a_border_as_it_is_without():
+    free, ball, sphere_ = (noise_sigmas(norm, 24) for norm in (o.Free(), None, o.OnSphere(10.0)))
+    assert np.median(ball) > 0.8 * np.median(free)
+    assert np.median(sphere_) > 0.75 * np.median(free)

@@ -7,7 +7,7 @@ import math
 import numpy as np
 import pytest
 import torch
-from searching import DOUBLE, generation, hidden, run, sphere
+from searching import DOUBLE, generation, hidden, restored, run, same_state, sphere
 
 from phosphene import optimizers as o
 from phosphene.errors import ParameterError
@@ -27,8 +27,28 @@ def test_chances_are_the_literal_formula_with_scores_cut_at_the_percentile():
     assert int((chances(torch.from_numpy(scores), 2.0, 95.0) == 1).sum()) == 2
 
 
+@pytest.mark.parametrize("scale", [1e-300, 1e-10, 1e200])
+def test_the_unit_of_the_scores_does_not_count(scale):
+    scores = torch.randn(40, generator=torch.Generator().manual_seed(2), dtype=DOUBLE)
+    torch.testing.assert_close(chances(scores * scale, 2.0, 95.0), chances(scores, 2.0, 95.0), rtol=1e-9, atol=0)
+    found = []
+    for factor in (scale, 1.0):
+        unit = hidden(64)
+        search = run(o.Genetic(population=40).search(64, seed=0), lambda x, f=factor, u=unit: u(x) * f, 60)
+        found.append(float(unit(search.recommend()[None])[0]))
+    assert found[0] == pytest.approx(found[1], abs=0.01)
+    assert found[1] > 0.95
+
+
+def test_the_largest_scores_there_are_do_not_overflow():
+    found = chances(torch.tensor([1.0, math.nan, 1.7e308, -1.7e308], dtype=DOUBLE), 2.0, 100.0)
+    assert found[1:3].tolist() == [0, 1]
+    assert 0 < float(found[3]) < float(found[0]) < 1
+
+
 def test_equal_scores_give_equal_chances():
     assert chances(torch.full((5,), 3.0, dtype=DOUBLE), 2.0, 95.0).tolist() == [1] * 5
+    assert chances(torch.tensor([0.0, math.nan, 0.0], dtype=DOUBLE), 2.0, 95.0).tolist() == [1, 0, 1]
 
 
 def test_a_wild_response_takes_all_only_without_the_cut():
@@ -82,6 +102,43 @@ def test_what_a_share_did_not_wait_for_is_shown_again_too():
     asked = search.ask()
     search.tell(asked.ids[5:], sphere(asked.codes[5:]))
     assert torch.equal(search.ask().codes[1:6], asked.codes[:5])
+
+
+@pytest.mark.parametrize("others", [1.0, math.nan])
+def test_what_never_gets_a_score_is_shown_three_times_in_all(others):
+    search = o.Genetic(population=10, n_conserve=0).search(6, seed=1)
+    code, n = search.ask().codes[3], 0
+    for _ in range(6):
+        asked = search.ask()
+        hopeless = (asked.codes == code).all(1)
+        n += int(hopeless.sum())
+        other = restored(search.spec, search)
+        search.tell(asked.ids, torch.full((10,), others).masked_fill(hopeless, math.nan))
+        other.tell(asked.ids, torch.full((10,), others).masked_fill(hopeless, math.nan))
+        assert same_state(search.state_dict(), other.state_dict())
+    assert n == 3
+
+
+def test_what_gets_a_score_in_the_end_may_be_lost_twice_again():
+    search = o.Genetic(population=10, n_conserve=1).search(6, seed=1)
+    code = search.ask().codes[3]
+    for lost in (True, True, False, True, True, False):
+        asked = search.ask()
+        mine = (asked.codes == code).all(1)
+        assert int(mine.sum()) == 1
+        search.tell(asked.ids, torch.zeros(10).masked_fill(mine, math.nan if lost else 1.0))
+    assert search.in_vain == [0]
+
+
+def test_a_unit_that_refuses_a_part_of_the_codes_does_not_stop_the_search():
+    search, lost = o.Genetic(population=40).search(20, seed=0), []
+    for _ in range(60):
+        asked = search.ask()
+        scores = asked.codes.sum(1).masked_fill(asked.codes[:, 0] > 0.3, math.nan)
+        lost.append(int(scores.isnan().sum()))
+        search.tell(asked.ids, scores)
+    assert max(lost[20:]) < 30
+    assert search.best_observed.score > 25
 
 
 def test_one_of_the_best_stays_however_many_are_shown_again():

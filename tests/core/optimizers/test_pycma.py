@@ -45,6 +45,11 @@ def test_it_needs_as_many_evaluations_as_is_known():
     assert found == pytest.approx(1490, rel=0.25)
 
 
+@pytest.mark.parametrize("dim", [10, 1200])
+def test_it_starts_with_the_spread_of_our_own(dim):
+    assert o.PyCMA(diagonal=True).search(dim).figures()["sigma"] == o.CMAES().sigma0 == 1
+
+
 def test_it_never_stops():
     search = run(SPEC.search(3, seed=1), lambda x: torch.zeros(len(x), dtype=DOUBLE), 30)
     mean = search.recommend()
@@ -121,6 +126,10 @@ def test_without_the_extra_it_says_what_to_install(monkeypatch):
 
 
 def test_parameters_out_of_range_are_refused():
-    with pytest.raises(ParameterError, match="sigma0 is 0.0; expected a number above 0, or None"):
+    with pytest.raises(ParameterError, match="sigma0 is 0.0; expected a number above 0"):
         o.PyCMA(sigma0=0.0)
+    with pytest.raises(
+        ParameterError, match="dim is 5001; expected 5000 or less .* take diagonal=True, or CMAES.cov='iso'"
+    ):
+        o.PyCMA().search(5001)
     assert [o.PyCMA().population_for(n) for n in (10, 100)] == [10, 17]

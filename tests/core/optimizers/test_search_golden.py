@@ -79,14 +79,19 @@ def test_a_large_population_finds_rastrigins_top(population, least, most):
     assert least <= sum(n is not None for n in found) <= most
 
 
-#: Highest cosine with a hidden direction, and the mean norm of the last codes; XDream's is ours, near the .36 and 270
-#: that were measured with another implementation.
+#: Highest cosine with a hidden direction, and the mean norm of the last codes. The other implementation's .36 of XDream's
+#: rules was measured with 40 candidates, as all of these: that is ``Genetic()``, whose norm is lower (196 for 270). With
+#: XDream's own 20 candidates there are 150 generations in 3,000 scores instead of 75, and .39; with 40 it has .358. What
+#: else differs, the cut of wild scores and that none is conserved, makes .01 each.
 COSINES = {
     "iso": (o.CMAES(sigma0=3.0, norm=o.Free()), 0.50, 447),
     "cholesky": (o.CMAES(cov="cholesky", sigma0=3.0, norm=o.Free()), 0.50, 448),
     "sphere": (o.SphereCMA(radius=300.0), 0.513, 300),
     "GA of Wang and Ponce": (o.wang_ponce_genetic(), 0.24, 175),
+    "GA by default": (o.Genetic(), 0.36, 196),
     "GA of XDream": (o.xdream_genetic(), 0.39, 284),
+    "by default": (o.CMAES(), 0.50, 93),
+    "by default from 3": (o.CMAES(sigma0=3.0), 0.50, 280),
 }
 
 
@@ -104,8 +109,17 @@ def test_cma_finds_1_8_times_the_cosine_of_the_published_genetic_setting():
     for name, (spec, cosine, _) in COSINES.items():
         means[name] = statistics.mean(best_of(spec.search(4096, seed=s), hidden(4096, s), 3000)[0] for s in range(4))
         assert means[name] == pytest.approx(cosine, abs=0.03)
-    assert means["iso"] > 1.8 * means["GA of Wang and Ponce"]
+    for name in ("iso", "by default", "by default from 3"):
+        assert means[name] > 1.8 * means["GA of Wang and Ponce"]
     assert abs(means["iso"] - means["cholesky"]) < 0.03
+
+
+@pytest.mark.parametrize("sigma0", [1.0, 3.0])
+def test_the_default_ball_does_not_take_cma_below_1_8_times_the_published_genetic_setting(sigma0):
+    search, unit = o.CMAES(sigma0=sigma0).search(4096, seed=1), hidden(4096, 1)
+    best, _ = best_of(search, unit, 3000)
+    assert best > 1.8 * 0.24
+    assert float(unit(search.recommend()[None])[0]) == pytest.approx(0.53, abs=0.03)
 
 
 def test_scores_that_are_mere_noise_let_the_norm_grow_and_the_step_size_shrink_as_is_known():

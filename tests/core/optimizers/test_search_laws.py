@@ -51,20 +51,20 @@ def test_the_same_seed_gives_the_same_bits_and_another_one_other_codes(spec):
 
 
 @every
-def test_permuted_split_and_duplicated_tells_are_equal(spec):
+def test_permuted_split_and_repeated_tells_are_equal(spec):
     states = []
-    for way in ("whole", "permuted", "split", "duplicated"):
+    for way in ("whole", "permuted", "split", "repeated"):
         search = spec.search(DIM, seed=5)
         for _ in range(4):
             asked = search.ask()
             ids, scores = list(asked.ids), bumpy(asked.codes).tolist()
             order = torch.randperm(len(ids), generator=torch.Generator().manual_seed(9)).tolist()
             rows = [(ids[i], scores[i]) for i in (range(len(ids)) if way == "whole" else order)]
-            if way == "duplicated":
-                rows = [*rows[:3], rows[0], *rows[3:]]
             size = len(rows) if way in ("whole", "permuted") else 3
-            for at in range(0, len(rows), size):
-                part = rows[at : at + size]
+            portions = [rows[at : at + size] for at in range(0, len(rows), size)]
+            # A message that comes twice, at once or late, even after its generation is over.
+            late = [*(p for portion in portions for p in (portion, portion)), portions[0]]
+            for part in late if way == "repeated" else portions:
                 search.tell([i for i, _ in part], [s for _, s in part])
         states.append(search.state_dict())
     assert all(same_state(states[0], state) for state in states[1:])
@@ -228,11 +228,20 @@ def test_float32_is_kept_throughout(spec):
         spec.search(DIM).load_state_dict(search.state_dict())
 
 
+#: What is above 0 in every state.
+POSITIVE = ("variances", "covariance", "scale", "radius", "sigma")
+
+
 def spoilt(state):
     """States with one entry damaged, and what the entry is called."""
     for name, value in state.items():
-        if name in ("kind", "dim", "population", "dtype"):
+        if name in ("spec", "dim", "population", "dtype"):
             continue
+        if name in POSITIVE:
+            yield name, state | {name: value * 0}
+            yield name, state | {name: value * -1.0}
+        if name == "generation":
+            yield name, state | {name: 10**9}
         yield name, {k: v for k, v in state.items() if k != name}
         yield name, state | {name: "x"}
         if isinstance(value, torch.Tensor):
@@ -264,9 +273,40 @@ def test_a_damaged_state_is_refused_and_the_search_stays_as_it_was(spec):
 @every
 def test_the_state_of_another_search_is_refused(spec):
     state = spec.search(DIM).state_dict()
-    for name, value in (("kind", "Other"), ("dim", DIM + 1), ("population", 99)):
+    for name, value in (("dim", DIM + 1), ("population", 99)):
         with pytest.raises(ParameterError, match=rf"state\['{name}'\] is {value!r}"):
             spec.search(DIM).load_state_dict(state | {name: value})
+    other = o.RandomSearch(population=6, sd=7.0).search(DIM).state_dict()
+    with pytest.raises(ParameterError, match=r"state\['spec'\] is of another optimizer: .*(kind|sd) .* instead of "):
+        spec.search(DIM).load_state_dict(other)
+
+
+@every
+def test_settings_that_differ_are_named_and_the_search_stays_as_it_was(spec):
+    search = run(spec.search(DIM, seed=1), sphere, 2)
+    before = search.state_dict()
+    settings = json.loads(before["spec"]) | {"share": 0.5}
+    with pytest.raises(ParameterError, match=r"another optimizer: share 0\.5 instead of 1\.0; load it with"):
+        search.load_state_dict(before | {"spec": json.dumps(settings)})
+    for text in ("{", "[]", 7, None):
+        with pytest.raises(ParameterError, match=r"state\['spec'\] is of another optimizer: .*kind null instead of"):
+            search.load_state_dict(before | {"spec": text})
+    assert same_state(search.state_dict(), before)
+
+
+@every
+def test_a_state_and_the_best_observed_are_copies(spec):
+    search, twin = (run(spec.search(DIM, seed=1), sphere, 3) for _ in range(2))
+    before, asked = twin.state_dict(), twin.ask().codes
+    for value in search.state_dict().values():
+        if isinstance(value, torch.Tensor):
+            value.zero_()
+        elif isinstance(value, list):
+            value.append(0)
+    search.best_observed.code.zero_()
+    assert same_state(search.state_dict(), before)
+    assert torch.equal(search.ask().codes, asked)
+    assert torch.equal(run(search, sphere, 1).recommend(), run(twin, sphere, 1).recommend())
 
 
 BIG = (

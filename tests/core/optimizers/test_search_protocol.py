@@ -120,6 +120,20 @@ def test_repeats_within_a_call_are_averaged_by_their_counts_and_lost_ones_do_not
     assert search.best_observed.n_reps == 2
 
 
+def test_the_same_row_twice_in_a_call_is_two_trials_and_in_two_calls_one():
+    together, apart = SPEC.search(4), SPEC.search(4)
+    ids = together.ask().ids
+    assert together.tell([ids[0], ids[0]], [2.0, 2.0]) == o.Told(1, 0, False)
+    assert together.best_observed.n_reps == 2
+    apart.ask()
+    assert [apart.tell([ids[0]], [2.0]).n_new for _ in range(2)] == [1, 0]
+    assert apart.best_observed.n_reps == 1
+
+
+def test_most_searches_do_not_ask_how_long_they_will_run():
+    assert SPEC.for_generations(20) is SPEC
+
+
 def test_repeats_of_huge_scores_do_not_overflow():
     search = SPEC.search(4)
     ids = search.ask().ids

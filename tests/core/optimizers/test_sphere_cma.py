@@ -50,6 +50,23 @@ def test_the_exponential_schedule_goes_from_50_to_7_33_degrees_and_holds():
     assert o.SphereCMA(n_generations=1).step_deg(0) == 50
 
 
+def test_a_schedule_without_a_length_takes_that_of_the_run():
+    assert o.SphereCMA().for_generations(20) == o.SphereCMA(n_generations=20)
+    assert o.SphereCMA(n_generations=30).for_generations(20).n_generations == 30
+    assert o.SphereCMA().for_generations(0).n_generations == 1
+    assert [o.SphereCMA().step_deg(t) for t in (0, 40, 74)] == [
+        o.SphereCMA(n_generations=75).step_deg(t) for t in (0, 40, 74)
+    ]
+
+
+def test_a_schedule_of_the_runs_length_finds_more_than_a_part_of_a_longer_one():
+    found = {}
+    for spec in (o.SphereCMA(population=40), o.SphereCMA(population=40).for_generations(20)):
+        runs = [run(spec.search(100, seed=seed), hidden(100, seed), 20).recommend() for seed in range(3)]
+        found[spec.n_generations] = [float(hidden(100, seed)(code[None])[0]) for seed, code in enumerate(runs)]
+    assert all(whole > part + 0.01 for whole, part in zip(found[20], found[None], strict=True))
+
+
 def test_the_inverse_schedule_is_its_formula():
     spec = o.SphereCMA(schedule="inv")
     for t in (0, 1, 74, 1000):

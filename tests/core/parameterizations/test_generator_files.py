@@ -116,9 +116,21 @@ def test_a_file_that_would_run_something_is_refused_and_runs_nothing(tmp_path):
     assert victim.exists()
 
 
+TEXTS = (
+    b"",
+    b"no tensors at all",
+    b"root:x:0:0:root:/root:/bin/bash\n" * 9,
+    b"\x80\x02c",
+    b"\xff\xfe(((",
+    b"tt.",
+    b"0.",
+)
+
+
+@pytest.mark.parametrize("content", TEXTS)
 @pytest.mark.parametrize("name", ["broken.pt", "broken.safetensors"])
-def test_a_damaged_file_is_refused(tmp_path, name):
-    (tmp_path / name).write_bytes(b"no tensors at all")
+def test_a_damaged_file_is_refused(tmp_path, name, content):
+    (tmp_path / name).write_bytes(content)
     with pytest.raises(WeightsError, match="cannot be read as tensors"):
         load_state(str(tmp_path / name))
 

@@ -388,13 +388,22 @@ def test_every_generator_comes_back_from_its_json(drawn):
     for generator in drawn.values():
         latent = Latent(generator, 20, 24, constraint=GaussianPrior(0.02))  # type: ignore[arg-type]
         document = json.loads(json.dumps(latent.to_json()))
-        assert Parameterization.from_json(document) == latent
+        assert Parameterization.from_json(document, trust=True) == latent
 
 
-def test_only_weights_of_other_machines_are_a_risk():
-    assert UpconvGAN("w.pt").risk == "" == DCGAN().risk
+def test_only_weights_of_other_machines_and_files_that_may_hold_anything_are_a_risk():
+    assert UpconvGAN("w.pt", "0" * 64).risk == "" == DCGAN().risk
+    assert UpconvGAN("w.pt").risk == "read the file w.pt, of which no sha256 is given"
     assert UpconvGAN("hf:a/b/c.pt").risk == "download hf:a/b/c.pt"
     assert TAESD("https://example.org/t.pth", "0" * 64).risk == "download https://example.org/t.pth"
+
+
+def test_a_strangers_recipe_reads_no_file_of_its_choice_without_trust():
+    document = json.loads(json.dumps(Latent(DCGAN("/etc/passwd")).to_json()))
+    with pytest.raises(TrustError, match="generator: would read the file /etc/passwd, of which no sha256 is given"):
+        Parameterization.from_json(document)
+    for known in (Latent(DCGAN()), Latent(DCGAN("w.pt", "0" * 64))):
+        assert Parameterization.from_json(json.loads(json.dumps(known.to_json()))) == known
 
 
 @pytest.mark.parametrize("path", ["https://example.org/g.pt", "hf:owner/repository/g.pt"])

@@ -158,6 +158,20 @@ def test_stimuli_are_placed_in_the_core_and_cut_out_again():
         (lambda n: receptive_field(n, UNIT, batch_size=0), ParameterError, "batch_size is 0"),
         (lambda n: receptive_field(n, UNIT, images=torch.zeros(3, 12, 10)), ImageError, r"expected \(n, 3, 12, 10\)"),
         (lambda n: receptive_field(n, UNIT, images=torch.full((1, 3, 12, 10), torch.nan)), ImageError, "not finite"),
+        (lambda n: receptive_field(n, UNIT, n_images=1.5), ParameterError, "n_images is 1.5; expected a whole number"),
+        (lambda n: receptive_field(n, UNIT, batch_size=1.5), ParameterError, "batch_size is 1.5; expected a whole"),
+        (lambda n: receptive_field(n, UNIT, images=torch.ones(1, 3, 12, 10).byte()), ImageError, "are torch.uint8"),
+        (lambda n: receptive_field(n, UNIT, images=[[0.5]]), ImageError, "images are list; expected a tensor"),
+        (
+            lambda n: receptive_field(n, UNIT, images=torch.full((1, 3, 12, 10), 1.5)),
+            ImageError,
+            "from 1.5 to 1.5; exp",
+        ),
+        (
+            lambda n: receptive_field(n, [UNIT, ph.objectives.Similarity()]),
+            ParameterError,
+            "scores images by their company; a field is of what scores each on its own",
+        ),
         (lambda n: FieldMap(torch.zeros(4, 5)).box, ParameterError, "no pixel changes the unit's response .*ReLU"),
         (lambda n: FieldMap(torch.eye(5)).bounds(least=-1.0), ParameterError, "least is -1.0"),
         (lambda n: FieldMap(torch.eye(5)).mask(share=2.0), ParameterError, "share is 2.0"),
@@ -170,6 +184,34 @@ def test_what_has_no_field_is_refused(call, error, message):
 
 
 UNIT = ph.Neuron("conv2", 0)
+
+
+@pytest.mark.parametrize("mode", [torch.no_grad, torch.inference_mode], ids=["no_grad", "inference_mode"])
+@pytest.mark.parametrize("given", [False, True], ids=["noise", "images"])
+def test_the_map_is_the_same_in_whatever_mode_it_is_asked_for(mode, given):
+    net, unit = conv_net(), ph.Neuron("conv2", 2, (1, 3))
+    images = random_images(3, 3, (12, 10), dtype=torch.float32) if given else None
+    expected = receptive_field(net, unit, images=images, n_images=3)
+    with mode():
+        within = images.clone() if images is not None else None
+        found = receptive_field(net, unit, images=within, n_images=3)
+        assert found.box == expected.box
+        assert (torch.is_grad_enabled(), torch.is_inference_mode_enabled()) == (False, mode is torch.inference_mode)
+    assert torch.equal(found.values, expected.values)
+    assert all(p.grad is None for p in net.module.parameters())
+
+
+@pytest.mark.parametrize("unit_of_response", [1e-12, 1.0, 1e9])
+def test_boxes_do_not_depend_on_the_unit_of_the_response(unit_of_response):
+    net = stack()
+    unit = ph.Neuron("e", 1, (3, 4))
+    expected = receptive_field(net, unit, n_images=4)
+    found = receptive_field(net, unit_of_response * unit, n_images=4)
+    assert (found.box, found.core) == (expected.box, expected.core)
+    values = torch.full((6, 6), 1e-30, dtype=torch.float64)
+    values[2, 3], values[4, 4] = unit_of_response, 1e-5 * unit_of_response
+    assert FieldMap(values).core == Box(2, 3, 3, 4)
+    assert FieldMap(values).box == Box(2, 3, 5, 5)
 
 
 def test_a_silent_unit_and_one_that_reads_no_image_have_an_empty_map():

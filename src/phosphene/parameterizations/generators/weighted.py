@@ -32,7 +32,9 @@ class FileGenerator(Generator, abc.ABC, base=True):
 
     @property
     def risk(self) -> str:
-        return f"download {self.path}" if is_remote(self.path) else ""
+        if is_remote(self.path):
+            return f"download {self.path}"
+        return f"read the file {self.path}, of which no sha256 is given" if self.path and self.sha256 is None else ""
 
     @abc.abstractmethod
     def network(self, state: dict[str, Tensor]) -> nn.Module:
