@@ -16,6 +16,7 @@
     ├── RecipeError         ValueError       a recipe that cannot be read, named by its path
     ├── TrustError          PermissionError  a recipe that would import, run or download something
     ├── MissingExtraError   ImportError      an optional dependency is not installed
+    ├── EvolutionError      RuntimeError     a scorer that failed in the middle of an evolution
     └── StorageError        OSError          a file that cannot be written or read
 
 Each one is also the builtin that a caller would guess. A message says what came, what was expected and what to do.
@@ -90,6 +91,19 @@ class MissingExtraError(PhospheneError, ImportError):
         super().__init__(
             f"{feature} needs the extra {extra!r}, which is not installed: pip install 'phosphene[{extra}]'"
         )
+
+
+class EvolutionError(PhospheneError, RuntimeError):
+    """A scorer failed in the middle of an evolution; its own error is the cause.
+
+    Attributes:
+        partial: the :class:`~phosphene.evolution.Evolution` of the generations before; ``evolve(…, resume=partial)``
+            goes on from there.
+    """
+
+    def __init__(self, message: str, partial: object) -> None:
+        super().__init__(message)
+        self.partial = partial
 
 
 class StorageError(PhospheneError, OSError):

@@ -19,9 +19,9 @@ def test_each_unit_gets_a_picture_that_replays_a_strip_and_its_data(run, tmp_pat
     assert result.exit_code == 0, result.output
     assert [line.split()[0] for line in result.stdout.splitlines()] == ["stem:3", "stem:5"]
     assert {path.name for path in tmp_path.iterdir()} == {
-        f"stem_{i}{end}" for i in (3, 5) for end in (".png", "_strip.png", ".npz")
+        f"stem_{i}{end}" for i in (3, 5) for end in (".png", "_best.png", "_strip.png", ".npz")
     }
-    assert run("replay", tmp_path / "stem_5.png").exit_code == 0
+    assert all(run("replay", tmp_path / f"stem_5{end}.png").exit_code == 0 for end in ("", "_best"))
     with np.load(tmp_path / "stem_3.npz") as data:
         assert data["scores"].shape == (2, 4)
 

@@ -10,7 +10,7 @@ import torch
 
 import phosphene as ph
 from phosphene import store
-from phosphene.errors import ArgumentError, ImageError, ParameterError, RecipeError, TrustError
+from phosphene.errors import ArgumentError, EvolutionError, ImageError, ParameterError, RecipeError, TrustError
 from phosphene.evolution import Evolution
 from phosphene.evolution.plots import principal_components
 from phosphene.optimizers import CMAES, RandomSearch
@@ -205,12 +205,135 @@ def test_what_is_no_reference_image_is_refused_before_anything_is_scored(referen
         ({"optimizer": ph.optimizers.Adam()}, ArgumentError, "needs no gradient"),
         ({"origin": torch.zeros(3)}, ParameterError, "origin"),
         ({"device": "abacus"}, ParameterError, "device"),
+        ({"seed": 1.5}, ArgumentError, "seed is 1.5; expected a whole number"),
+        ({"generations": 2.5}, ArgumentError, "generations is 2.5"),
+        ({"origin": "here"}, ArgumentError, "origin is str"),
+        ({"snapshots": [7]}, ParameterError, "snapshots is 7; expected numbers of generations from 0 to 6"),
+        ({"snapshots": [-1]}, ParameterError, "snapshots is -1"),
     ],
 )
 def test_what_is_out_of_range_is_refused_before_anything_is_scored(how, error, words, neuron, space):
     with pytest.raises(error, match=words):
         evolve(neuron, space, **how)
     assert neuron.n_images == 0
+
+
+@pytest.mark.parametrize("noise", [None, ph.scorers.Poisson(3, scale=5.0)])
+def test_an_evolution_goes_on_as_if_it_had_never_ended(neuron, space, noise):
+    scorer = ph.scorers.Scorer(ph.scorers.FunctionScorer(lambda images: np.exp(neuron(images) / 9)), noise=noise)
+    whole, part = evolve(scorer, space), evolve(scorer, space, generations=4)
+    more = evolve(scorer, space, resume=part)
+    assert torch.equal(more.trajectory.codes, whole.trajectory.codes)
+    assert torch.equal(more.trajectory.scores, whole.trajectory.scores)
+    assert torch.equal(more.images, whole.images)
+    assert more.best_score == whole.best_score
+
+
+@pytest.mark.parametrize("how", [{"seed": 1}, {"population": 6}, {"generations": 2}, {"origin": torch.ones(48)}])
+def test_an_evolution_goes_on_only_behind_itself(how, neuron, space):
+    part = evolve(neuron, space, generations=3)
+    n = neuron.n_images
+    with pytest.raises(ParameterError, match="resume is"):
+        evolve(neuron, space, resume=part, **how)
+    assert neuron.n_images == n
+
+
+def test_a_scorer_that_fails_loses_nothing_of_the_generations_before(neuron, space):
+    def broken(images):
+        if neuron.n_images >= 4 * 8:
+            raise OSError("the rig is on fire")
+        return neuron(images)
+
+    with pytest.raises(
+        EvolutionError, match="after generation 4: OSError: the rig is on fire.*resume=error.partial"
+    ) as seen:
+        evolve(broken, space)
+    assert isinstance(seen.value.__cause__, OSError)
+    fresh = type(neuron)()
+    more = evolve(fresh, space, resume=seen.value.partial)
+    assert fresh.n_images == 2 * 8 + 1
+    assert torch.equal(more.images, evolve(type(neuron)(), space).images)
+
+
+def test_a_scorer_that_never_answers_fails_as_itself(space):
+    def broken(images):
+        raise OSError("the rig is on fire")
+
+    with pytest.raises(OSError, match="on fire"):
+        evolve(broken, space)
+
+
+def test_an_interrupt_in_the_last_look_keeps_every_generation(neuron, space):
+    def scorer(images):
+        if neuron.n_images >= 6 * 8:
+            raise KeyboardInterrupt
+        return neuron(images)
+
+    result = evolve(scorer, space)
+    assert result.status == ("interrupted after generation 6",)
+    assert bool(result.final_scores.isnan().all())
+
+
+def test_a_lost_reference_is_left_out(neuron, space):
+    def flaky(images):
+        return np.where(images.mean((1, 2, 3)) == 0, np.nan, neuron(images))
+
+    result = evolve(flaky, space, references=[torch.zeros(1, 6, 8), torch.ones(1, 6, 8), torch.full((1, 6, 8), 0.5)])
+    assert "3 reference images (1 lost): mean" in str(result)
+    assert "nan" not in str(result).split("\n")[1]
+    assert np.isfinite(result.plot().axes[0].lines[-1].get_ydata()).all()
+
+
+@pytest.mark.parametrize("spread", [1e-3, 1.0])
+def test_what_is_kept_is_what_was_shown_in_a_subspace_too(neuron, space, spread):
+    basis = spread * torch.randn(5, space.dim, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+    seen = []
+
+    def scorer(images):
+        seen.extend(images)
+        return neuron(images)
+
+    result = evolve(scorer, ph.spaces.Subspace(space, basis.numpy()), snapshots=[6])
+    assert torch.equal(result.snapshots[6], result.images)
+    best = result.best_observed.to_numpy()[0]
+    assert any(np.array_equal(best, image) for image in seen)
+
+
+class Reading(torch.nn.Module):
+    """The mean of an image, which keeps what it is shown."""
+
+    def __init__(self):
+        super().__init__()
+        self.conv1 = torch.nn.Conv2d(1, 1, 1)
+        self.seen = []
+
+    def forward(self, x):
+        self.seen.append(x.detach().clone())
+        return self.conv1(x)
+
+    def __deepcopy__(self, memo):
+        raise TypeError("what it sees must be seen from outside")
+
+
+def test_every_candidate_of_a_render_obeys_the_projections():
+    module = Reading()
+    net = ph.wrap(module, mean=(0.0,), std=(1.0,), input_size=(8, 8), n_channels=1)
+    # The clean picture and its held-out views are seen beside the candidates: transforms none, steps few.
+    ph.render(
+        net,
+        ph.Channel("conv1", 0),
+        recipe=ph.Recipe(
+            parameterization=ph.Pixels(8, 8, channels=1, decorrelate="none", range="none", sd=1.0),
+            optimizer=CMAES(population=4, sigma0=1.0),
+            steps=2,
+            projections=(ph.projections.FixContrast(0.5, 0.1),),
+        ),
+        progress=False,
+    )
+    candidates = [x for x in module.seen if x.shape == (1, 1, 8, 8)][1:]
+    contrasts = [float(x.std(correction=0)) for x in candidates[: 2 * 5]]
+    assert len(contrasts) == 10
+    assert contrasts[1:] == pytest.approx([0.1] * 9, abs=1e-4)
 
 
 def small_unit():
@@ -233,6 +356,12 @@ def test_a_picture_of_a_function_needs_trust(tmp_path, space):
         ph.replay(tmp_path / "a.png", progress=False)
 
 
+def test_a_picture_of_a_closure_is_evolved_again_by_the_closure(tmp_path, neuron, space):
+    result = evolve(neuron, space, generations=1)
+    result.save(tmp_path / "a.png")
+    assert ph.replay(tmp_path / "a.png", scorer=neuron, progress=False).identical
+
+
 def darkness(images):
     return -images.mean((1, 2, 3))
 
@@ -245,6 +374,9 @@ def darkness(images):
         (lambda d: d["evolution"].pop("space"), "evolution.space"),
         (lambda d: d["evolution"].update(picture="worst"), "evolution.picture"),
         (lambda d: d.update(threads=0), "threads"),
+        (lambda d: d["evolution"].update(generations=10**6), "evolution.generations: .* too many to evolve again"),
+        (lambda d: d["evolution"]["optimizer"].update(population=10**5), "evolution.optimizer: .* too many"),
+        (lambda d: d["evolution"]["space"]["parameterization"].update(height=2**14, width=2**14), "evolution.space"),
         (lambda d: d.update(format=9), "format"),
     ],
 )

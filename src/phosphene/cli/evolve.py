@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -21,7 +22,10 @@ SpaceOption = Annotated[
     typer.Option(metavar="SPACE", help="dcgan, fourier:64x64, pixels:32x32:grey, upconv-fc6:PATH, taesd:PATH, FILE."),
 ]
 OptimizerOption = Annotated[
-    str, typer.Option(metavar="NAME", help="cmaes, cmaes:full, sphere, genetic, genetic:xdream, random, or a FILE.")
+    str,
+    typer.Option(
+        metavar="NAME", help="cmaes, cmaes:full, sphere, genetic, genetic:xdream, pycma, random …, or a FILE."
+    ),
 ]
 GenerationsOption = Annotated[int, typer.Option(min=0, help="Generations.")]
 PopulationOption = Annotated[int | None, typer.Option(min=2, help="Images of a generation. (default: by the space)")]
@@ -50,16 +54,18 @@ def evolve(
 ) -> None:
     """Evolve the image that drives each unit most, from scores alone: the network is never asked for a gradient.
 
-    For each unit the folder gets UNIT.png, which replays, UNIT_strip.png, the way to it, and UNIT.npz, all codes and
-    scores.
+    For each unit the folder gets UNIT.png, what the search recommends, and UNIT_best.png, what scored highest, which
+    both replay, UNIT_strip.png, the way to them, and UNIT.npz, all codes and scores.
     """
     import phosphene as ph
     from phosphene.cli.session_text import parse_optimizer, parse_space
     from phosphene.cli.units_text import parse_units
+    from phosphene.evolution.references import reference_images
     from phosphene.store import distinct_stems
 
     # What is cheap to refuse is refused before the network is loaded.
     codes, (_, search) = parse_space(space), parse_optimizer(optimizer, population)
+    shown = None if references is None else reference_images(references, codes.image_shape)
     network = load_network(net, weights)
     named = parse_units(network, units)
     how: dict[str, Any] = {"optimizer": search, "generations": generations, "seed": seed, "device": device}
@@ -67,7 +73,7 @@ def evolve(
         scorer = ph.scorers.units(network, unit.unit)
         per_generation = population or search.population_for(codes.dim)
         with console.progress(unit.text, generations * per_generation) as advance:
-            result = ph.evolve(scorer, codes, references=references, progress=advance, **how)
+            result = ph.evolve(scorer, codes, references=shown, progress=advance, **how)
         record = _save(result, unit.text, output, stem)
         if json:
             console.print_json(record)
@@ -84,6 +90,7 @@ def _save(result: Evolution, name: str, folder: Path, stem: str) -> dict[str, An
     from phosphene import store
 
     (file,) = result.save(folder / f"{stem}.png")
+    result.best_observed.save(folder / f"{stem}_best.png")
     result.save_data(folder / f"{stem}.npz")
     if len(result.trajectory):
         store.write_png(folder / f"{stem}_strip.png", np.asarray(result.film_strip()))
@@ -93,7 +100,7 @@ def _save(result: Evolution, name: str, folder: Path, stem: str) -> dict[str, An
         "file": str(file),
         "score": _finite(float(result.final_scores[0])),
         "best_observed": _finite(result.best_score),
-        "best_reference": None if scores is None else _finite(float(scores.max())),
+        "best_reference": None if scores is None else _finite(float(scores.nan_to_num(nan=-math.inf).max())),
         "status": result.status[0],
     }
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from phosphene._component import check
 from phosphene.optimizers import Candidates, Search
 from phosphene.spaces import Decoder
 
@@ -80,25 +81,37 @@ class Generations:
         yield self
 
     def looks(self) -> Iterator[int]:
-        """The numbers of the generations."""
-        yield from range(self.n_generations)
+        """The numbers of the generations that are still to come."""
+        yield from range(len(self.history.ids), self.n_generations)
+
+    def recall(self, ids: Sequence[tuple[str, ...]], scores: Float[Tensor, "g n"]) -> None:
+        """Take over generations that were scored before: the search learns from them as it did then.
+
+        Raises:
+            ParameterError: they are of another search.
+        """
+        for names, told in zip(ids, scores, strict=True):
+            candidates = self.search.ask()
+            check(candidates.ids == names, "resume", "an evolution of other candidates", "one of this very search")
+            self.search.tell(candidates.ids, told)
+            self.history.note(candidates, told, self.search)
 
     @torch.no_grad()
     def step(self, number: int, look: int) -> Float[Tensor, " n"]:
         """Score a generation, and learn from it; the scores of its candidates."""
         candidates = self.search.ask()
-        scores = self.score(self.decode(candidates.codes)).to("cpu", torch.float64)
+        # What is kept, in float32, is what is shown.
+        scores = self.score(self.decode(candidates.codes.float())).to("cpu", torch.float64)
         # What is not finite is no score: the candidate is lost, and the others go on.
         scores = torch.where(scores.isfinite(), scores, torch.nan)
         self.search.tell(candidates.ids, scores)
-        # A share below 1 may have ended the generation; otherwise a candidate would be shown twice.
         self.history.note(candidates, scores, self.search)
         return scores
 
     @torch.no_grad()
     def image(self) -> Float[Tensor, "1 c h w"]:
         """What the search recommends now."""
-        return self.decode(self.search.recommend()[None])
+        return self.decode(self.search.recommend()[None].float())
 
     def undo(self, step: int) -> None:
         """Forget generations after ``step``: a generation that was told counts, though its step was cut short."""

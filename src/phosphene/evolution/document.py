@@ -5,6 +5,7 @@ from __future__ import annotations
 import platform
 from collections.abc import Mapping
 from dataclasses import dataclass
+from math import prod
 from types import MappingProxyType
 from typing import Any, Literal
 
@@ -21,6 +22,9 @@ from phosphene.spaces import Space
 
 #: The far end of sensible runs; a picture from a stranger shall not ask for more.
 MAX_GENERATIONS = 10**6
+#: Images that an evolution from a document may show, three hundred times those of the literature, and values of a
+#: generation's images or codes, 512 MiB in float64.
+_MAX_SHOWN, _MAX_VALUES = 10**6, 2**26
 _OTHERS = frozenset({"format", "evolution", "device", "threads", "versions", "unit", "score", "status"})
 
 Picture = Literal["recommended", "best_observed"]
@@ -125,7 +129,27 @@ def read_document(document: object, *, trust: bool = False) -> Origin:
         raise RecipeError(
             f"evolution.generations: expected a number from 0 to {MAX_GENERATIONS}, got {read['generations']}"
         )
+    _check_work(read["space"], read["optimizer"], read["generations"])
     threads, device = decode(table.get("threads", 1), int, "threads"), decode(table.get("device", "cpu"), str, "device")
     if not 0 < threads <= 1024:
         raise RecipeError(f"threads: expected a number from 1 to 1024, got {threads}")
     return Origin(None, decode_table(inner["scorer"]), threads=threads, device=device, **read)
+
+
+def _check_work(space: Space, optimizer: SearchOptimizer, generations: int) -> None:
+    """Refuse what would fill the memory or the days of any machine: a document is read before anybody knows who wrote
+    it.
+    """
+    values = prod(space.image_shape)
+    if values > _MAX_VALUES:
+        raise RecipeError(f"evolution.space: images of {values} values are too large to evolve again")
+    population = optimizer.population_for(space.dim)
+    if population * max(values, space.dim) > _MAX_VALUES:
+        raise RecipeError(
+            f"evolution.optimizer: {population} candidates of {space.dim} numbers and {values} values are too many"
+        )
+    if population * generations > _MAX_SHOWN:
+        raise RecipeError(
+            f"evolution.generations: {generations} generations of {population} images are too many to evolve again; "
+            f"at most {_MAX_SHOWN} images"
+        )

@@ -40,7 +40,8 @@ def plot_scores(scores: Float[Tensor, "g n"], references: Float[Tensor, " r"] | 
     axes.plot(numbers, scores.nanmean(1), color=_EVOLVED, label="mean of the generation")
     best = scores.nan_to_num(nan=-torch.inf).amax(1)
     axes.plot(numbers, best.where(best > -torch.inf, torch.nan), color=_EVOLVED, linestyle=":", label="best")
-    if references is not None:
+    references = None if references is None else references[references.isfinite()]
+    if references is not None and len(references):
         axes.axhspan(float(references.min()), float(references.max()), color=_REFERENCE, alpha=0.15, linewidth=0)
         axes.axhline(float(references.mean()), color=_REFERENCE, label="reference images: mean and range")
     axes.legend(fontsize="small")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import torch
@@ -14,14 +15,23 @@ from phosphene.render import Replay
 from phosphene.render import replay as replay_rendered
 from phosphene.render.progress import Progress
 from phosphene.render.replaying import compare
+from phosphene.scorers import BlackBox, Scorer, as_scorer
 
 
-def replay(path: str | Path, *, net: Network | None = None, trust: bool = False, progress: Progress = True) -> Replay:
+def replay(
+    path: str | Path,
+    *,
+    net: Network | None = None,
+    scorer: Scorer | BlackBox | Callable[..., object] | None = None,
+    trust: bool = False,
+    progress: Progress = True,
+) -> Replay:
     """Make a saved picture again from the recipe that it carries, rendered or evolved, and compare.
 
     Args:
         path: a PNG that phosphene saved.
         net: the network, for pictures of a module that was wrapped by hand.
+        scorer: what scored, for evolved pictures of a function or model that cannot be found by its name.
         trust: allow the recipe to import modules, run functions, ask servers and download weights.
         progress: as in :func:`phosphene.render`.
 
@@ -34,12 +44,12 @@ def replay(path: str | Path, *, net: Network | None = None, trust: bool = False,
     if not is_evolution(document):
         return replay_rendered(path, net=net, trust=trust, progress=progress)
     made = read_document(document, trust=trust)
-    scorer = scorers.reopen(made.scorer_document or {}, net=net, trust=trust)
+    scores = scorers.reopen(made.scorer_document or {}, net=net, trust=trust) if scorer is None else as_scorer(scorer)
     threads = torch.get_num_threads()
     torch.set_num_threads(made.threads)
     try:
         result = evolve(
-            scorer,
+            scores,
             made.space,
             optimizer=made.optimizer,
             generations=made.generations,

@@ -97,6 +97,11 @@ class Evolution(Result):
     _scorer: Scorer
     _made: Origin
 
+    @property
+    def made(self) -> Origin:
+        """What it was made of."""
+        return self._made
+
     @cached_property
     def documents(self) -> tuple[dict[str, JSON], ...]:
         return (
@@ -137,8 +142,11 @@ class Evolution(Result):
         )
         if self.reference_scores is None:
             return line
-        scores = self.reference_scores
-        return f"{line}\n{len(scores)} reference images: mean {scores.mean():.4g}, best {scores.max():.4g}"
+        scores = self.reference_scores[self.reference_scores.isfinite()]
+        lost = len(self.reference_scores) - len(scores)
+        note = f" ({lost} lost)" if lost else ""
+        told = f": mean {scores.mean():.4g}, best {scores.max():.4g}" if len(scores) else ""
+        return f"{line}\n{len(self.reference_scores)} reference images{note}{told}"
 
     def plot(self) -> Figure:
         """Score against generation: all candidates, their mean and best, and the reference images.
@@ -157,6 +165,7 @@ class Evolution(Result):
         """
         check(self.reference_scores is not None, "references", None, "images, given to evolve(references=…)")
         assert self.reference_scores is not None
+        check(len(self.trajectory) > 0, "generations", 0, "one at least")
         return plots.plot_references(self.trajectory.scores, self.reference_scores)
 
     def plot_trajectory(self) -> Figure:

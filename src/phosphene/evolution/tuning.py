@@ -27,6 +27,10 @@ if TYPE_CHECKING:
     from PIL.Image import Image
 
 
+#: Number of a map's first trial: evolutions end long before.
+_FIRST_TRIAL = 2**40
+
+
 @dataclass(frozen=True, eq=False)
 class TuningMap:
     """Scores on a half sphere of codes about a centre.
@@ -94,7 +98,7 @@ def tuning_map(  # noqa: PLR0913 - an entry point, keyword-only
         directions: two directions (2, d), made orthogonal to the centre and to each other; by default the first two
             principal components of ``trajectory``, or random ones.
         trajectory: codes (g, d) on the way to the centre, such as ``result.trajectory.means``.
-        seed: seed of random directions.
+        seed: seed of random directions, and of a scorer's simulated noise.
         device: where images are decoded and scored.
 
     Raises:
@@ -103,13 +107,15 @@ def tuning_map(  # noqa: PLR0913 - an entry point, keyword-only
     scorer, space = as_scorer(scorer), as_space(space)
     check(1 < n <= 99 and n % 2 == 1, "n", n, "an odd number from 3 to 99")
     check(0 < span_deg <= 360, "span_deg", span_deg, "an angle above 0, at most 360")
-    center = center.double()
+    center = torch.as_tensor(center).double()
     check(center.shape == (space.dim,), "center", tuple(center.shape), f"a code of {space.dim} numbers")
     axes = _axes(center, _directions(directions, trajectory, center, seed))
     angles = torch.linspace(-span_deg / 2, span_deg / 2, n, dtype=torch.float64)
     codes = (center.norm() * sphere_grid(axes, angles)).float()
     used = usable_device(device)
-    with torch.no_grad(), scorer.open(used) as score:
+    # Trials of their own, which no evolution from this seed has had.
+    first = _FIRST_TRIAL + seed * n * n
+    with torch.no_grad(), scorer.open(used, n_scored=first) as score:
         images = space.open(used)(codes.flatten(0, 1))
         scores = score(images).to("cpu", torch.float64)
     images = images.to("cpu", torch.float32)

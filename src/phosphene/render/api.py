@@ -88,13 +88,13 @@ def render(  # noqa: PLR0913 - the public door: what is positional, how is keywo
     recipes = [replace(recipe or default_recipe(one, net), **changes) for one in wanted]
     jobs = [Job(i, one, how, key) for i, (one, how, key) in enumerate(zip(wanted, recipes, keys, strict=True))]
     settings = Settings(
-        seed=_whole("seed", seed),
+        seed=whole("seed", seed),
         device=_device(net, device),
         dtype=dtype,
         weights_digest=net.digest,
         **_kept(snapshots, jobs),
     )
-    size = None if batch_size is None else _whole("batch_size", batch_size)
+    size = None if batch_size is None else whole("batch_size", batch_size)
     return run_jobs(jobs, net, settings, batch_size=size, progress=progress)
 
 
@@ -110,7 +110,12 @@ def _objectives(objective: object) -> list[Objective]:
     return [one for one in wanted if isinstance(one, Objective)]
 
 
-def _whole(name: str, value: object) -> int:
+def whole(name: str, value: object) -> int:
+    """The value, if it is a whole number.
+
+    Raises:
+        ArgumentError: it is something else.
+    """
     if isinstance(value, bool) or not isinstance(value, int):
         raise ArgumentError(f"{name} is {value!r}; expected a whole number")
     return value
@@ -142,6 +147,6 @@ def _snapshots(wanted: Iterable[int] | int, recipes: Sequence[Recipe]) -> frozen
     steps = frozenset(wanted if isinstance(wanted, Iterable) else [wanted])
     most = max(recipe.total_steps for recipe in recipes)
     for step in steps:
-        if not 0 <= _whole("snapshots", step) <= most:
+        if not 0 <= whole("snapshots", step) <= most:
             raise ParameterError(f"snapshots has {step!r}; expected whole numbers of steps from 0 to {most}")
     return steps

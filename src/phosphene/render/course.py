@@ -116,7 +116,7 @@ class Course:
             self.starts = revive(problem, look, noise)
         draws = setting.streams.fork(f"optimizer/{number}")
         stepper = recipe.optimizer.start(problem.parameters, draws)
-        guard = Guard(problem, stepper, recipe.projections, before=self.guard)
+        guard = Guard(problem, stepper, recipe.projections, before=self.guard, obeying=not climbs)
         self.canvas, self.guard = canvas, guard
         return Stage(guard, ViewPipeline(recipe.transforms, plan), steps, self._done)
 

@@ -26,6 +26,14 @@ class Guard:
 
     Nothing here waits for the device: which images stopped, and when, is read after the last step.
 
+    Args:
+        problem: what is climbed.
+        stepper: takes the steps.
+        projections: what is done to the images after a step.
+        before: the guard of the stage before.
+        obeying: whether every image that is scored must be one that the projections allow, as those of a population
+            are, and not only the image after the step.
+
     Attributes:
         stopped_at: the step (counted from 1) at which each image stopped, 0 for those that go on.
         begun: the step that was begun last; the parameters before it are kept.
@@ -38,8 +46,10 @@ class Guard:
         projections: Sequence[Projection] = (),
         *,
         before: Guard | None = None,
+        obeying: bool = False,
     ) -> None:
         self.problem, self.stepper, self.projections = problem, stepper, tuple(projections)
+        self.obeying = obeying
         device = problem.parameters[0].device
         if before is None:
             self.stopped_at = torch.zeros(problem.n_images, dtype=torch.long, device=device)
@@ -54,6 +64,8 @@ class Guard:
         started: list[Tensor] = []
 
         def evaluate() -> Tensor:
+            if self.obeying:
+                self._project(look.step)
             scores = self.problem.evaluate(look)
             # Only where the step starts: a line search may look at a point that is not finite, and turn back.
             if not started:
