@@ -18,6 +18,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 
 import phosphene as ph
 from phosphene import store
@@ -87,12 +88,19 @@ def test_the_options_become_the_plan(run, references: Path, tmp_path: Path) -> N
         "0,2",
         "--missing",
         "again",
+        "--attempts",
+        4,
+        "--references-per-block",
+        1,
+        "--interleave",
+        "randomly",
     )
     made = run("session", "new", tmp_path / "s", *SMALL, "--references", references, *look, *place)
     assert made.exit_code == 0, made.output
     session = Session.read(tmp_path / "s")
     plan, (thread,) = session.plan, session.plan.threads
     assert (plan.repeats, plan.order_seed, plan.missing, thread.seed, thread.channels) == (2, 5, "again", 5, (0, 2))
+    assert (plan.attempts, plan.references_per_block, plan.interleave) == (4, 1, "randomly")
     display = plan.display
     assert (display.height, display.width, display.size, display.position) == (60, 80, (32, 24), (20.0, 30.5))
     assert (display.background, display.aperture, display.softness, display.grayscale) == (0.25, "circle", 3.0, True)
@@ -145,7 +153,199 @@ def test_advance_ends_a_generation_with_what_is_in(run, tmp_path: Path) -> None:
     ended = run("session", "advance", directory)
     assert ended.exit_code == 0
     assert "generation 0 is over; cmaes learned from it" in ended.stderr
+    assert "4 of 6 candidates of cmaes have a score" in ended.stderr
     assert Session.read(directory).status().generation == 1
+
+
+def test_advance_takes_in_the_responses_that_lie_in_the_folder(run, tmp_path: Path) -> None:
+    directory = tmp_path / "s"
+    run("session", "new", directory, *SMALL)
+    assert run("session", "run", directory, "--timeout", 0).exit_code == 2  # the folder is written, nobody answers
+    answer_as_a_rig(directory / "blocks" / "gen_0000", n=4)
+    ended = run("session", "advance", directory)
+    assert ended.exit_code == 0, ended.output
+    assert "4 trials were taken in" in ended.stderr
+    assert "generation 0 is over; cmaes learned from it" in ended.stderr
+    assert "4 of 6 candidates of cmaes have a score" in ended.stderr
+    status = Session.read(directory).status()
+    assert (status.generation, status.n_trials, status.n_lost) == (1, 4, 0)
+
+
+def test_a_whole_file_ends_one_generation_and_not_two(run, tmp_path: Path) -> None:
+    directory = tmp_path / "s"
+    run("session", "new", directory, *SMALL)
+    assert run("session", "run", directory, "--timeout", 0).exit_code == 2
+    answer_as_a_rig(directory / "blocks" / "gen_0000")
+    ended = run("session", "advance", directory)
+    assert "generation 0 is over; cmaes learned from it" in ended.stderr
+    assert Session.read(directory).status().generation == 1
+
+
+def test_advance_without_any_score_says_that_nothing_was_learned(run, tmp_path: Path) -> None:
+    directory = tmp_path / "s"
+    run("session", "new", directory, *SMALL)
+    assert run("session", "run", directory, "--timeout", 0).exit_code == 2
+    ended = run("session", "advance", directory)
+    assert "generation 0 is over; no search learned from it" in ended.stderr
+
+
+def test_advance_refuses_to_throw_away_a_file_that_cannot_be_read(run, tmp_path: Path) -> None:
+    directory = tmp_path / "s"
+    run("session", "new", directory, *SMALL)
+    assert run("session", "run", directory, "--timeout", 0).exit_code == 2
+    file = directory / "blocks" / "gen_0000" / "responses.csv"
+    file.write_text("stimulus,response\ncmaes_g0000c000,many\n")
+    refused = run("session", "advance", directory)
+    assert refused.exit_code == 2
+    assert "correct it, or move it out of the folder" in " ".join(refused.stderr.split())
+    assert Session.read(directory).status().generation == 0
+    file.unlink()
+    assert run("session", "advance", directory).exit_code == 0
+    assert Session.read(directory).status().generation == 1
+
+
+def test_a_session_that_is_over_says_how_to_go_on(run, tmp_path: Path) -> None:
+    directory = tmp_path / "s"
+    run("session", "new", directory, *SMALL, "--generations", 2)
+    assert run("session", "simulate", directory, "--gabor").exit_code == 0
+    for command in (("resume",), ("run",), ("serve",), ("simulate", "--gabor")):
+        again = run("session", command[0], directory, *command[1:])
+        assert again.exit_code == 0
+        assert "2 of 2 generations are over: go on with --generations 4" in again.stderr
+        assert "token" not in again.output
+    assert Session.read(directory).status().generation == 2
+
+
+def test_references_are_cut_to_the_middle_part_and_the_report_has_what_was_shown(run, tmp_path: Path) -> None:
+    pixels = np.random.default_rng(0).integers(0, 256, (20, 60, 3), np.uint8)
+    store.write_png(tmp_path / "pictures" / "wide.png", pixels)
+    store.write_png(tmp_path / "pictures" / "tall,er.png", np.ascontiguousarray(pixels.swapaxes(0, 1)))
+    store.write_png(tmp_path / "pictures" / "square.png", np.ascontiguousarray(pixels[:, :20]))
+    (tmp_path / "pictures" / "._square.png").write_bytes(b"the companion of a file")
+    made = run("session", "new", tmp_path / "s", *SMALL, "--references", tmp_path / "pictures")
+    assert made.exit_code == 0, made.output
+    said = " ".join(made.stderr.split())
+    assert "wide.png has 20 × 60 pixels (height × width): its middle 20 × 20 are shown" in said
+    assert "square.png has" not in said
+    assert "reference images are shown with 12 × 12 pixels" in said
+    found = Session.read(tmp_path / "s").references
+    assert sorted(found) == ["square", "tall-er", "wide"]
+    assert (found["wide"] == levels(pixels[:, 20:40])).all()
+    assert (found["tall-er"] == levels(pixels.swapaxes(0, 1)[20:40])).all()
+    assert (found["square"] == levels(pixels[:, :20])).all()
+
+
+def levels(pixels: np.ndarray[Any, Any]) -> torch.Tensor:
+    return torch.from_numpy(pixels.transpose(2, 0, 1).copy()).float() / 255
+
+
+@pytest.mark.parametrize("how", [("pixels:8x8:grey",), ("pixels:8x8", "--grayscale")])
+def test_reference_images_are_grey_among_grey_ones(run, tmp_path: Path, how: tuple[str, ...]) -> None:
+    red = np.zeros((16, 16, 3), np.uint8)
+    red[..., 0] = 255
+    store.write_png(tmp_path / "pictures" / "red.png", red)
+    made = run("session", "new", tmp_path / "s", "--space", *how, "--references", tmp_path / "pictures")
+    assert "8 × 8 pixels, in grey" in made.stderr
+    image = Session.read(tmp_path / "s").references["red"]
+    assert (image == round(0.299 * 255) / 255).all()
+
+
+def test_many_cut_references_are_told_in_a_few_lines(run, tmp_path: Path) -> None:
+    for i in range(9):
+        store.write_png(tmp_path / "pictures" / f"p{i}.png", np.zeros((10, 20, 3), np.uint8))
+    made = run("session", "new", tmp_path / "s", *SMALL, "--references", tmp_path / "pictures")
+    assert made.stderr.count("its middle 10 × 10 are shown") == 5
+    assert "4 more reference images are cut in the same way" in made.stderr
+
+
+@pytest.mark.parametrize(
+    ("shape", "size", "expected"),
+    [((7, 9), (1, 1), (7, 7)), ((9, 7), (2, 1), (9, 4)), ((5, 8), (5, 8), (5, 8)), ((1, 50), (64, 64), (1, 1))],
+)
+def test_the_middle_part_is_the_largest_of_that_shape(
+    shape: tuple[int, int], size: tuple[int, int], expected: tuple[int, int]
+) -> None:
+    from phosphene.cli.session_references import middle
+
+    rows, columns = torch.arange(shape[0]), torch.arange(shape[1])
+    image = torch.stack(torch.meshgrid(rows, columns, indexing="ij")).float()
+    part = middle(image, size)
+    assert tuple(part.shape[1:]) == expected
+    for axis, side in enumerate(shape):  # what is cut off on both sides differs by a pixel at most
+        before, after = float(part[axis].min()), side - 1 - float(part[axis].max())
+        assert abs(before - after) <= 1
+
+
+MADE_UP = """
+import pathlib, torch
+def network():
+    pathlib.Path("imported.txt").touch()
+    net = torch.nn.Sequential()
+    net.add_module("conv", torch.nn.Conv2d(3, 2, 3))
+    net.add_module("act", torch.nn.ReLU())
+    return net
+"""
+
+
+@pytest.fixture
+def foreign(run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A session from somebody else, beside a module that leaves ``imported.txt`` when it is run."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "path", [*sys.path])
+    (tmp_path / "made_up_net.py").write_text(MADE_UP)
+    assert run("session", "new", "s", *SMALL).exit_code == 0
+    return tmp_path
+
+
+def last_run(directory: Path, **how: Any) -> None:
+    (directory / "last-run.json").write_text(json.dumps({"generations": 1, **how}))
+
+
+@pytest.mark.parametrize("net", ["made_up_net:network", "timm/resnet18", "torchvision/resnet18"])
+def test_resume_runs_no_network_of_a_last_run_without_trust(mistake, foreign: Path, net: str) -> None:
+    last_run(foreign / "s", by="neuron", neuron={"net": net, "unit": "conv:1"})
+    assert "allow that with --trust" in mistake("session", "resume", "s")
+    assert not (foreign / "imported.txt").exists()
+    assert Session.read(foreign / "s").status().n_trials == 0
+
+
+@pytest.mark.filterwarnings("ignore:no normalisation was given")
+def test_resume_runs_it_with_trust_and_simulate_as_it_is_named(run, foreign: Path) -> None:
+    last_run(foreign / "s", by="neuron", neuron={"net": "made_up_net:network", "unit": "conv:1"})
+    resumed = run("session", "resume", "s", "--trust")
+    assert resumed.exit_code == 0, resumed.output
+    assert (foreign / "imported.txt").exists()
+    named = ("--net", "made_up_net:network", "--unit", "conv:1", "--trust")
+    simulated = run("session", "simulate", "s", *named, "--generations", 2)
+    assert simulated.exit_code == 0, simulated.output
+    assert Session.read(foreign / "s").status().generation == 2
+
+
+def test_resume_binds_to_what_others_reach_only_when_told_again(
+    mistake, run, foreign: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bound: list[str] = []
+    monkeypatch.setattr("phosphene.web.session_server.serve", lambda *_, host, **__: bound.append(host))
+    last_run(foreign / "s", by="http", host="0.0.0.0")
+    assert "say it again with --host 0.0.0.0" in mistake("session", "resume", "s")
+    assert "say it again with --host 0.0.0.0" in mistake("session", "resume", "s", "--http")
+    assert bound == []
+    assert run("session", "resume", "s", "--host", "0.0.0.0").exit_code == 0
+    assert run("session", "resume", "s", "--host", "127.0.0.1").exit_code == 0
+    assert run("session", "resume", "s").exit_code == 0  # remembered since
+    assert bound == ["0.0.0.0", "127.0.0.1", "127.0.0.1"]
+
+
+def test_how_files_are_waited_for_is_remembered(run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[dict[str, Any]] = []
+    monkeypatch.setattr("phosphene.sessions.run_folder", lambda _, **how: asked.append(how))
+    directory = tmp_path / "s"
+    run("session", "new", directory, *SMALL)
+    assert run("session", "run", directory, "--settle", 2, "--patience", 7.5, "--timeout", 90).exit_code == 0
+    assert run("session", "resume", directory).exit_code == 0
+    assert run("session", "run", directory).exit_code == 0
+    found = [(how["settle_s"], how["patience_s"], how["timeout_s"]) for how in asked]
+    assert found == [(2.0, 7.5, 90.0), (2.0, 7.5, 90.0), (0.5, 60.0, None)]
 
 
 def test_resume_goes_on_as_the_session_was_run_last(run, tmp_path: Path) -> None:
@@ -271,15 +471,15 @@ def test_a_rig_that_only_knows_files_runs_a_session_through_folders(
         assert row.response == (pytest.approx(picture[..., 0].mean(), abs=1e-4),)
 
 
-def answer_as_a_rig(folder: Path) -> None:
+def answer_as_a_rig(folder: Path, n: int | None = None) -> None:
     """What the documentation tells a rig to do, with the standard library and NumPy alone."""
     with (folder / "manifest.csv").open(newline="") as file:
         shown = list(csv.DictReader(file))
     lines = ["stimulus,trial,response"]
-    for one in reversed(shown):
+    for one in [*reversed(shown)][:n]:
         spikes = store.read_png_pixels(folder / one["file"])[..., 0].mean()
         lines.append(f"{one['stimulus']},{one['trial']},{spikes:.6f}")
-    (folder / "responses.tmp").write_text("\n".join(lines))
+    (folder / "responses.tmp").write_text("\n".join(lines) + "\n")
     (folder / "responses.tmp").rename(folder / "responses.csv")
 
 
@@ -289,9 +489,10 @@ def test_an_interrupt_leaves_the_session_intact_and_says_how_to_go_on(run, start
     run("session", "new", directory, *SMALL)
     process = start("session", "run", directory)
     until((directory / "blocks" / "gen_0000").is_dir, process)
-    second = run("session", "advance", directory)
+    second = run("session", "resume", directory)
     assert second.exit_code == 2
     assert f"open in another process (number {process.pid})" in " ".join(second.stderr.split())
+    assert f"phosphene session status {directory}" in " ".join(second.stderr.split())
     assert run("session", "status", directory).exit_code == 0  # looking is always allowed
     process.send_signal(signal.SIGINT)
     assert process.wait(WAIT_S) == 130
@@ -302,6 +503,32 @@ def test_an_interrupt_leaves_the_session_intact_and_says_how_to_go_on(run, start
     resumed = run("session", "resume", directory, "--generations", 1)
     assert resumed.exit_code == 0, resumed.output
     assert "Generation 0 is under way: 6 presentations wait" in resumed.stderr
+
+
+def test_advance_asks_the_process_that_waits_in_a_folder(run, tmp_path: Path) -> None:
+    directory = tmp_path / "s"
+    run("session", "new", directory, *SMALL)
+    assert run("session", "run", directory, "--timeout", 0).exit_code == 2
+    folder = directory / "blocks" / "gen_0000"
+    with Session.open(directory):
+        asked = run("session", "advance", directory)
+        assert asked.exit_code == 0, asked.output
+        assert "is asked to end generation 0" in asked.stderr
+        assert (folder / "advance").read_bytes() == b""
+    ended = run("session", "run", directory, "--generations", 1, "--timeout", WAIT_S)
+    assert ended.exit_code == 0, ended.output
+    assert Session.read(directory).status().generation == 1
+
+
+def test_advance_refuses_where_nobody_would_look_into_the_folder(mistake, run, tmp_path: Path) -> None:
+    directory = tmp_path / "s"
+    run("session", "new", directory, *SMALL)
+    with Session.open(directory):
+        said = mistake("session", "advance", directory)
+        assert f"open in another process (number {os.getpid()})" in said
+        last_run(directory, by="http")
+        assert "POST /advance ends a generation" in mistake("session", "advance", directory)
+    assert not list(directory.glob("blocks/*/advance"))
 
 
 @pytest.mark.slow
@@ -437,7 +664,8 @@ def test_what_is_no_session_is_refused_and_nothing_is_written(
 ) -> None:
     (tmp_path / "empty").mkdir()
     for directory in (tmp_path / "empty", tmp_path / "gone"):
-        assert "holds no session" in mistake("session", command[0], directory, *command[1:])
+        said = mistake("session", command[0], directory, *command[1:])
+        assert "holds no session: it has no session.json; begin one with: phosphene session new" in said
     assert [path.name for path in tmp_path.iterdir()] == ["empty"]
     assert list((tmp_path / "empty").iterdir()) == []
 
@@ -450,7 +678,7 @@ def test_a_report_that_cannot_be_written_says_so(mistake, run, tmp_path: Path) -
 
 def test_advance_before_anything_was_asked_is_refused(mistake, run, tmp_path: Path) -> None:
     run("session", "new", tmp_path / "s", *SMALL)
-    assert "expected one whose stimuli were asked for" in mistake("session", "advance", tmp_path / "s")
+    assert "begin it with: phosphene session run" in mistake("session", "advance", tmp_path / "s")
 
 
 @pytest.mark.parametrize(

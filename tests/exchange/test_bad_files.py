@@ -108,6 +108,15 @@ def sparse(folder: Path) -> None:
         file.truncate((256 << 20) + 1)
 
 
+def workbook(*members: str) -> Callable[[Path], object]:
+    def make(folder: Path) -> None:
+        with zipfile.ZipFile(folder / "responses.csv", "w") as archive:
+            for name in members:
+                archive.writestr(name, "application/vnd.oasis.opendocument.spreadsheet")
+
+    return make
+
+
 def zipped(**members: bytes) -> Callable[[Path], object]:
     def make(folder: Path) -> None:
         with zipfile.ZipFile(folder / "responses.npz", "w", zipfile.ZIP_DEFLATED) as archive:
@@ -228,7 +237,7 @@ CASES = (
     # Cut off.
     Bad(
         "csv-cut-in-a-row",
-        text(HEAD + "a,1,2\nb,1"),
+        text(HEAD + "a,1,2\nb,1\n"),
         r"responses\.csv, row 3: there are 2 cells under 3 columns \(is it cut off\?\); expected 3 cells",
     ),
     Bad(
@@ -280,7 +289,7 @@ CASES = (
     Bad("header-only", text(HEAD), r"responses\.csv: it holds no responses; expected a row for each trial"),
     Bad(
         "long-line",
-        text(HEAD + "a,1," + "2" * (1 << 20)),
+        text(HEAD + "a,1," + "2" * (1 << 20) + "\n"),
         r"responses\.csv, row 2: the line has \d+ characters; expected at most 1048576",
     ),
     Bad("spreadsheet", zipped(sheet=npy(ONES)), r"responses\.npz: no array holds the stimulus; there are \['sheet'\]"),
@@ -313,10 +322,24 @@ CASES = (
     ),
     Bad("inf-word", text(HEAD + "a,1,inf\n"), r"responses\.csv, row 2: response is 'inf'; expected a number"),
     Bad(
-        "all-nan",
-        text(HEAD + "a,1,NaN\nb,1,\n"),
-        r"responses\.csv: all 2 responses are NaN; expected at least one trial that was not lost",
+        "no-end",
+        text(HEAD + "a,1,2\nb,1,12"),
+        r"responses\.csv: row 3 has no end: is the file still being written\?; expected a line break",
     ),
+    Bad("no-end-of-the-first", text("stimulus,resp"), r"responses\.csv: row 1 has no end"),
+    Bad(
+        "two-columns",
+        text("stimulus,spikes,time_ms\na,3,100\n"),
+        r"does not say which of 'spikes', 'time_ms' is the response; expected it to be called response, or response_0",
+    ),
+    Bad(
+        "no-numeric-column",
+        text("stimulus,mood,notes\na,good,none\n"),
+        r"row 1: it does not say which of 'mood', 'notes' is the response",
+    ),
+    Bad("excel", workbook("[Content_Types].xml", "xl/workbook.xml"), r"responses\.csv is a workbook", StorageError),
+    Bad("open-document", workbook("mimetype"), "is a workbook of a spreadsheet", StorageError),
+    Bad("excel-of-old", text("\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", encoding="latin-1"), "save it as", StorageError),
     Bad(
         "no-name",
         text(HEAD + "a,1,2\n,1,2\n"),
@@ -469,7 +492,6 @@ CASES = (
         h5_of(ids=NAMES, scores=np.ones((2, 4))),
         r"responses\.h5, row 3: the responses have the shape \(2, 4\) for 3 stimuli",
     ),
-    Bad("h5-nan", h5_of(ids=NAMES, scores=ONES * np.nan), r"responses\.h5: all 3 responses are NaN"),
     Bad(
         "h5-table-of-names",
         h5_of(ids=np.array([NAMES, NAMES], dtype=STRING), scores=ONES),
@@ -570,6 +592,39 @@ def judge(path: Path, *, strict: bool = False, channels: int | None = None) -> N
     responses = read_responses(path)
     responses.scores(channels)
     match(responses, NAMES, strict=strict)
+
+
+def test_all_may_be_lost_of_stimuli_of_the_block_but_not_of_others():
+    def lost(*names: str) -> Responses:
+        n = len(names)
+        return Responses("r.csv", names, (None,) * n, np.full((n, 1), np.nan), tuple(range(2, n + 2)))
+
+    assert all(trial.is_lost for trials in match(lost("a", "b"), NAMES).trials.values() for trial in trials)
+    with pytest.raises(ParameterError, match=r"r\.csv: all 2 responses are NaN, and there is no stimulus 'x'"):
+        match(lost("a", "x"), NAMES)
+
+
+@pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])
+@pytest.mark.parametrize("delimiter", [",", ";"])
+def test_every_truncation_of_a_table_is_refused_or_short_of_whole_rows(tmp_path, end, delimiter):
+    rows = [("stimulus", "trial", "response"), ("a", "1", "128.75"), ('"b"', "10", "-1.5e-10"), ("c", "1", "NaN")]
+    path = tmp_path / "responses.csv"
+    data = end.join(delimiter.join(row) for row in rows).encode() + end.encode()
+    path.write_bytes(data)
+    whole = read_responses(path)
+    counts = []
+    for size in range(len(data)):
+        path.write_bytes(data[:size])
+        try:
+            found = read_responses(path)
+        except PhospheneError:
+            continue
+        n = len(found.stimuli)
+        counts.append(n)
+        assert (found.stimuli, found.trials) == (whole.stimuli[:n], whole.trials[:n])
+        np.testing.assert_array_equal(found.values, whole.values[:n])
+    # With CRLF a row is whole from its CR on.
+    assert counts == ([1, 1, 2, 2, 3] if end == "\r\n" else [1, 2])
 
 
 def test_there_are_more_than_thirty_kinds_each_of_its_own_name():

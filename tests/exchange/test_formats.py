@@ -57,7 +57,10 @@ def test_a_matlab_file_of_version_7_3_begins_with_a_block_of_512_bytes(tmp_path)
 
 TABLES = {
     "plain": "stimulus,response\na,1\nb,2\n",
-    "no-newline-at-the-end": "stimulus,response\na,1\nb,2",
+    "blanks-at-the-end": "stimulus,response\na,1\nb,2\n  ",
+    "excels-first-line": "sep=;\nstimulus;response\na;1\nb;2\n",
+    "excels-first-line-with-a-comma": "\ufeffsep=,\r\nstimulus,response\r\na,1\r\nb,2\r\n",
+    "one-column-of-numbers": "stimulus,spikes,notes\na,1,well\nb,2,\n",
     "crlf": "stimulus,response\r\na,1\r\nb,2\r\n",
     "old-mac": "stimulus,response\ra,1\rb,2\r",
     "bom": "\ufeffstimulus,response\na,1\nb,2\n",

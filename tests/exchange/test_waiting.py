@@ -222,9 +222,9 @@ def test_a_file_that_changes_while_it_is_read_is_read_again(block, monkeypatch):
 
 
 def test_a_wrong_name_is_complained_about_once_when_it_stays(block, monkeypatch):
-    from phosphene.exchange import receiving
+    from phosphene.exchange import name_watch
 
-    monkeypatch.setattr(receiving, "MISNAMED_S", 0.1)
+    monkeypatch.setattr(name_watch, "MISNAMED_S", 0.1)
     path = block.folder / "response.csv"
     path.write_text("stimulus,response\na,1\n")
     complaints: list[str] = []

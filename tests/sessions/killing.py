@@ -176,7 +176,7 @@ def answer(blocks: Path) -> None:
 
 def loop(directory: Path, generations: int) -> None:
     with Session.open(directory) as session:
-        run_folder(session, generations=generations, poll_s=0.002, settle_s=0.0, timeout_s=30.0)
+        run_folder(session, generations=generations, poll_s=0.002, settle_s=0.0, patience_s=0.0, timeout_s=30.0)
 
 
 def watched(directory: Path, generations: int, until: float) -> int:

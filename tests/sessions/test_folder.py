@@ -23,9 +23,9 @@ from PIL import Image
 from phosphene.errors import ParameterError, StorageError
 from phosphene.exchange import Display, read_block
 from phosphene.optimizers import CMAES
-from phosphene.sessions import Session, Thread, Trial, run_folder
+from phosphene.sessions import Session, Thread, Trial, run_folder, take_in
 
-QUICK = {"poll_s": 0.005, "settle_s": 0.0, "timeout_s": 30.0}
+QUICK = {"poll_s": 0.005, "settle_s": 0.0, "patience_s": 0.0, "timeout_s": 30.0}
 
 
 def respond(folder: Path) -> list[dict[str, str]]:
@@ -109,7 +109,8 @@ def test_generations_go_out_as_folders_and_come_back_as_files(directory):
         folders = sorted(p.name for p in (directory / "blocks").iterdir())
         assert folders == ["gen_0000", "gen_0001", "gen_0002"]
         block = read_block(directory / "blocks" / "gen_0001")
-        assert block.metadata == {"generation": 1, "round": 0}
+        assert (block.metadata["generation"], block.metadata["round"]) == (1, 0)
+        assert block.metadata["session"] == session.identity
         rows = [row for row in session.history().trials if row.generation == 1]
         assert {(r.stimulus, r.trial): r.position for r in rows} == {
             (p.stimulus, p.trial): p.position for p in block.presentations
@@ -185,18 +186,233 @@ def test_a_stimulus_that_is_lost_in_every_attempt_is_lost_at_last(directory):
         return [row | {"0": "nan", "1": "nan"} if "c000" in row["stimulus"] else row for row in rows]
 
     Session.create(directory, one(missing="again", attempts=2), rigs.references())
-    said = []
-
-    def say(text):
-        said.append(text)
-        if "all 1 responses are NaN" in text:  # a file of nothing but NaN is more likely a mistake
-            threading.Thread(target=session.advance).start()
-
+    said: list[str] = []
     with Session.open(directory) as session, Rig(directory / "blocks", blind):
-        run_folder(session, generations=2, say=say, **QUICK)
+        run_folder(session, generations=2, say=said.append, **QUICK)
         rows = session.history().generations
     assert [(row.n_scored, row.n_lost) for row in rows] == [(3, 1), (3, 1)]
     assert len(list((directory / "blocks").iterdir())) == 4
+    assert "generation 0: 3 of 4 candidates of a have a score" in said
+
+
+@pytest.mark.parametrize("attempts", [1, 3])
+def test_a_rig_that_answers_only_nan_ends_the_block_after_all_attempts(directory, attempts):
+    Session.create(directory, one(missing="again", attempts=attempts), rigs.references())
+    said: list[str] = []
+    with (
+        Session.open(directory) as session,
+        Rig(directory / "blocks", lambda f, rows: [row | {"0": "nan", "1": ""} for row in rows]),
+    ):
+        assert run_folder(session, generations=1, say=said.append, **QUICK) == 1
+        status = session.status()
+        assert (status.n_trials, status.n_lost) == (5 * attempts, 5 * attempts)
+    assert len(list((directory / "blocks").glob("gen_0000*"))) == attempts
+    assert "generation 0: 0 of 4 candidates of a have a score, so that nothing was learned" in said
+
+
+def test_a_dead_channel_costs_no_score_unless_a_thread_goes_by_it(directory, tmp_path):
+    dead = {"0": "2.5", "1": "nan"}
+    for where, channels in ((directory, None), (tmp_path / "chosen", 1)):
+        said: list[str] = []
+        Session.create(where, rigs.plan(Thread("a", rigs.SPACE, CMAES(population=4), channels=channels)))
+        with Session.open(where) as session, Rig(where / "blocks", lambda f, rows: [row | dead for row in rows]):
+            run_folder(session, generations=1, say=said.append, **QUICK)
+            status = session.status()
+        assert status.threads[0].evolved == ((2.5,) if channels is None else (None,))
+        assert status.n_unscored == (0 if channels is None else 4)
+        remarked = [text for text in said if text.startswith("generation 0: 0 of 4")]
+        assert len(remarked) == (channels is not None)
+        assert all("channel 1 came in no trial" in text for text in remarked)
+
+
+class Patiently:
+    """A loop in a thread of its own that is patient, with what it says."""
+
+    def __init__(self, session, patience_s=20.0, generations=1):
+        self.said: list[str] = []
+        how = {**QUICK, "patience_s": patience_s}
+        self.thread = threading.Thread(
+            target=lambda: run_folder(session, generations=generations, say=self.said.append, **how)
+        )
+
+    def wait_for(self, words):
+        end = time.monotonic() + 20
+        while not any(words in text for text in self.said):
+            assert time.monotonic() < end, self.said
+            time.sleep(0.005)
+
+    def __enter__(self):
+        self.thread.start()
+        return self
+
+    def __exit__(self, *_):
+        self.thread.join(30)
+        assert not self.thread.is_alive()
+
+
+def test_a_rig_that_writes_row_by_row_loses_nothing(directory):
+    Session.create(directory, one())
+    folder = directory / "blocks" / "gen_0000"
+    with Session.open(directory) as session:
+        with Patiently(session) as loop:
+            loop.wait_for("wait for the file")
+            rows = respond(folder)
+            for n in range(1, 5):
+                write(folder, rows[:n])
+                time.sleep(0.05)
+        assert (session.status().n_trials, session.status().n_lost) == (4, 0)
+    waiting = [text for text in loop.said if "presentations are not in it" in text]
+    assert len(waiting) == 1
+    assert "3 of 4 presentations are not in it" in waiting[0]
+
+
+def test_a_file_that_stays_short_is_taken_when_the_patience_is_over(directory):
+    Session.create(directory, one())
+    folder = directory / "blocks" / "gen_0000"
+    with Session.open(directory) as session:
+        with Patiently(session, patience_s=0.1) as loop:
+            loop.wait_for("wait for the file")
+            write(folder, respond(folder)[:3])
+        assert (session.status().n_trials, session.status().n_lost) == (4, 1)
+
+
+@pytest.mark.parametrize("missing", ["lost", "again"])
+@pytest.mark.parametrize("n_rows", [0, 2])
+def test_a_file_called_advance_ends_the_block_with_what_is_in(directory, missing, n_rows):
+    Session.create(directory, one(missing=missing))
+    folder = directory / "blocks" / "gen_0000"
+    with Session.open(directory) as session:
+        with Patiently(session) as loop:
+            loop.wait_for("wait for the file")
+            if n_rows:
+                write(folder, respond(folder)[:n_rows])
+                loop.wait_for("presentations are not in it")
+            (folder / "advance").touch()
+        (row,) = session.history().generations
+        assert (row.n_scored, row.is_over) == (n_rows, True)
+
+
+def test_what_comes_for_a_block_that_is_over_is_taken_as_late_and_once(directory):
+    Session.create(directory, one())
+    folder = directory / "blocks" / "gen_0000"
+    said: list[str] = []
+    with Session.open(directory) as session:
+        run_folder(session, stop=lambda: True, **QUICK)
+        rows = respond(folder)
+        write(folder, rows[:3])
+        run_folder(session, generations=1, **QUICK)
+        learned = rigs.bits(session)
+        write(folder, rows)
+        for _ in range(3):
+            run_folder(session, generations=1, say=said.append, **QUICK)
+        status = session.status()
+        assert (status.n_trials, status.n_lost, status.n_late) == (4, 0, 1)
+        assert rigs.bits(session) == learned
+    assert [text.split(": ")[1] for text in said] == [
+        "took in 1 trials that were missing, 1 of them too late to be learned from"
+    ]
+    assert Session.read(directory).status().n_late == 1
+
+
+def test_a_late_file_of_another_session_or_a_bad_one_is_spoken_of_and_ignored(directory):
+    said: list[str] = []
+    Session.create(directory, one())
+    folder = directory / "blocks" / "gen_0000"
+    with Session.open(directory) as session:
+        run_folder(session, stop=lambda: True, **QUICK)
+        session.advance()
+        (folder / "responses.csv").write_text("stimulus,response\na_g0000c000,1\na_g0000c001,fast\n")
+        assert take_in(session, said.append) == 0
+        (folder / "responses.csv").write_text("stimulus,trial,response\na_g0000c000,1,1\n")
+        session.tell([Trial("a_g0000c001", (1.0, 2.0), 1)])
+        assert take_in(session, said.append) == 0
+        manifest = folder / "manifest.json"
+        manifest.write_text(manifest.read_text().replace(session.identity, "0" * 32))
+        assert take_in(session, said.append) == 0
+        assert session.status().n_trials == 1
+    assert ["row 3" in said[0], "expected 2 channels" in said[1], "is another session's block" in said[2]] == [True] * 3
+
+
+def test_take_in_reads_what_lies_there_without_waiting(directory):
+    said: list[str] = []
+    Session.create(directory, one())
+    folder = directory / "blocks" / "gen_0000"
+    with Session.open(directory) as session:
+        assert take_in(session) == 0
+        run_folder(session, stop=lambda: True, **QUICK)
+        assert take_in(session) == 0
+        (folder / "responses.csv").write_text("stimulus,response\na_g0000c000,1")
+        assert take_in(session, said.append) == 0
+        write(folder, respond(folder)[:2])
+        assert [take_in(session, said.append) for _ in range(2)] == [2, 0]
+        assert session.status().n_waiting == 2
+        session.advance()
+        write(folder, respond(folder))
+        assert [take_in(session, said.append) for _ in range(2)] == [2, 0]
+        assert session.status().n_late == 2
+    assert "row 2 has no end" in said[0]
+
+
+def test_a_file_that_contradicts_the_record_is_spoken_of(directory):
+    said: list[str] = []
+    Session.create(directory, one())
+    folder = directory / "blocks" / "gen_0000"
+    with Session.open(directory) as session:
+        run_folder(session, stop=lambda: True, **QUICK)
+        session.tell([Trial("a_g0000c000", (7.0, 8.0), 1)])
+        write(folder, [row | {"0": "1", "1": "2"} for row in respond(folder)])
+        run_folder(session, generations=1, say=said.append, **QUICK)
+    assert any("trial 1 of a_g0000c000 is on record as (7, 8); (1, 2) is left out" in text for text in said)
+
+
+def test_another_sessions_blocks_are_refused_even_with_the_same_names_and_order(directory, tmp_path):
+    for where in (directory, tmp_path / "other"):
+        Session.create(where, one())
+        time.sleep(0.002)  # the time at which they began is in thousandths of a second
+    with Session.open(tmp_path / "other") as other:
+        run_folder(other, stop=lambda: True, **QUICK)
+    (tmp_path / "other" / "blocks").rename(directory / "blocks")
+    with Session.open(directory) as session:
+        with pytest.raises(StorageError, match="is another session's block"):
+            run_folder(session, generations=1, **QUICK)
+        (directory / "blocks").rename(tmp_path / "moved")
+        run_folder(session, stop=lambda: True, **QUICK)
+        manifest = directory / "blocks" / "gen_0000" / "manifest.json"
+        codes = session.present().codes
+        manifest.write_text(manifest.read_text().replace(codes, "0" * len(codes)))
+        with pytest.raises(StorageError, match="is not the folder that this session wrote"):
+            run_folder(session, generations=1, **QUICK)
+
+
+def test_pictures_that_were_deleted_are_written_again(directory):
+    said: list[str] = []
+    Session.create(directory, one(), rigs.references())
+    with Session.open(directory) as session:
+        run_folder(session, stop=lambda: True, **QUICK)
+        before = {path: path.read_bytes() for path in (directory / "blocks" / "gen_0000").iterdir()}
+        gone, empty = [path for path in before if path.suffix == ".png"][:2]
+        gone.unlink()
+        empty.write_bytes(b"")
+        run_folder(session, stop=lambda: True, say=said.append, **QUICK)
+    assert {path: path.read_bytes() for path in before} == before
+    assert sum("had been deleted, and is written again" in text for text in said) == 1
+
+
+def test_a_file_beside_the_block_is_spoken_of(directory, monkeypatch):
+    from phosphene.exchange import name_watch
+
+    monkeypatch.setattr(name_watch, "MISNAMED_S", 0.0)
+    said: list[str] = []
+    Session.create(directory, one())
+    with Session.open(directory) as session:
+        for folder in (directory, directory / "blocks"):
+            folder.mkdir(exist_ok=True)
+            (folder / "responses.csv").write_text("")
+        looks = iter([False] * 3)
+        run_folder(session, say=said.append, stop=lambda: next(looks, True), **QUICK)
+    found = [text for text in said if "lies beside the block" in text]
+    assert len(found) == 2
+    assert all(f"move it into {directory / 'blocks' / 'gen_0000'}" in text for text in found)
 
 
 def test_what_another_thread_tells_ends_the_waiting(directory):
@@ -269,8 +485,9 @@ def test_a_bad_file_is_told_and_waited_out_and_nothing_of_it_counts(directory):
         thread.start()
         run_folder(session, generations=1, say=said.append, **QUICK)
         thread.join(20)
-        told = [text for text in said if "responses.csv" in text]
+        *told, last = [text for text in said if "responses.csv" in text]
         assert len(told) == len(bad)
+        assert last.endswith("the responses are its columns response_0, response_1")
         assert session.status().n_trials == 4
         assert any("row" in text or "line" in text for text in told)
 
@@ -322,7 +539,9 @@ def test_without_a_file_it_ends_in_time_or_when_told_and_the_session_is_as_it_wa
             assert run_folder(session, generations=1, **QUICK) == 1
 
 
-@pytest.mark.parametrize(("name", "value"), [("generations", 0), ("poll_s", 0), ("settle_s", -1), ("timeout_s", -1)])
+@pytest.mark.parametrize(
+    ("name", "value"), [("generations", 0), ("poll_s", 0), ("settle_s", -1), ("timeout_s", -1), ("patience_s", -1)]
+)
 def test_arguments_out_of_range_are_refused(directory, name, value):
     Session.create(directory, one())
     with Session.open(directory) as session, pytest.raises(ParameterError, match=name):
@@ -337,7 +556,7 @@ def test_a_folder_that_is_not_the_sessions_is_not_waited_in(directory, tmp_path)
     (tmp_path / "other" / "blocks").rename(directory / "blocks")
     with (
         Session.open(directory) as session,
-        pytest.raises(StorageError, match="is not the folder that this session wrote"),
+        pytest.raises(StorageError, match="is another session's block"),
     ):
         run_folder(session, generations=1, **QUICK)
 
@@ -400,7 +619,7 @@ def test_killed_while_it_waits_it_goes_on_waiting_in_the_same_folder(directory):
 import sys
 from phosphene.sessions import Session, run_folder
 with Session.open({str(directory)!r}) as session:
-    run_folder(session, generations=2, poll_s=0.005, settle_s=0.0, timeout_s=60, say=lambda text: print(text, flush=True))
+    run_folder(session, generations=2, poll_s=0.005, settle_s=0.0, patience_s=0.0, timeout_s=60, say=lambda text: print(text, flush=True))
 """
     for generation in range(2):
         runner = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True)

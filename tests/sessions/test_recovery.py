@@ -521,6 +521,47 @@ def test_reference_images_that_are_none_are_refused_before_anything_is_made(tmp_
     assert not (tmp_path / "s" / "session.json").exists()
 
 
+def test_hidden_files_are_no_reference_images(tmp_path):
+    (tmp_path / "pictures").mkdir()
+    Image.new("RGB", (4, 4)).save(tmp_path / "pictures" / "a.png")
+    (tmp_path / "pictures" / "._a.png").write_bytes(b"Mac OS X")
+    Session.create(tmp_path / "session", rigs.plan(), tmp_path / "pictures")
+    assert list(Session.read(tmp_path / "session").references) == ["a"]
+
+
+def test_a_journal_that_was_cut_short_is_spoken_of_and_its_tail_is_kept(directory):
+    journal = directory / "journal.jsonl"
+    whole = journal.read_bytes()
+    assert Session.read(directory).status().problem == ""
+    cut = whole[: len(whole) // 2]
+    journal.write_bytes(cut)
+    kept = cut.rfind(b"\n") + 1
+    assert kept < len(cut)
+    assert "but the session was in generation 3 before" in Session.read(directory).status().problem
+    assert not list(directory.glob("journal.jsonl.torn-*"))
+    with Session.open(directory) as session:
+        assert "it was cut off, or is an older one" in session.status().problem
+        session.ask()
+        session.tell(rigs.answered(session.ask()))
+    (torn,) = directory.glob("journal.jsonl.torn-*")
+    assert cut.endswith(torn.read_bytes())
+    assert len(torn.read_bytes()) >= len(cut) - kept
+
+
+def test_reference_images_are_read_when_they_are_asked_for(directory):
+    path = next((directory / "references").iterdir())
+    path.write_bytes(b"no picture")
+    snapshot = Session.read(directory)
+    assert snapshot.status().n_trials
+    with pytest.raises(KeyError):
+        snapshot.references["nobody"]
+    with pytest.raises((ImageError, StorageError), match=path.name):
+        snapshot.references[path.stem]
+    path.unlink()
+    with pytest.raises(StorageError, match=path.name):
+        Session.read(directory)
+
+
 def test_a_folder_without_pictures_is_refused(tmp_path):
     with pytest.raises(StorageError, match="holds no reference images"):
         Session.create(tmp_path / "s", rigs.plan(), tmp_path)

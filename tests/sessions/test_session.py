@@ -157,8 +157,28 @@ def test_a_trial_that_is_told_again_is_ignored_even_with_another_response(opened
     session = opened(one())
     first = session.ask()[0].stimulus
     assert session.tell([Trial(first, (1.0,), 1)]) == Receipt(1, 0)
-    assert session.tell([Trial(first, (5.0,), 1), Trial(first, (5.0,), 1)]) == Receipt(0, 2)
+    receipt = session.tell([Trial(first, (5.0,), 1), Trial(first, (1.0,), 1), Trial(first, (math.nan,), 1)])
+    sentence = f"trial 1 of {first} is on record as (1); (5) is left out"
+    assert receipt == Receipt(0, 3, n_conflicting=1, conflict=sentence)
     assert scores(session) == {first: 1.0}
+
+
+@pytest.mark.parametrize("is_over", [False, True])
+def test_a_trial_that_was_lost_may_be_found_later(opened, is_over):
+    session = opened(one(repeats=2))
+    first, *others = session.ask()
+    session.tell([Trial(first.stimulus, (NAN,), first.trial)])
+    if is_over:
+        session.tell([Trial(s.stimulus, (1.0,), s.trial) for s in others])
+        assert session.n_finished == 1
+    receipt = session.tell([Trial(first.stimulus, (5.0,), first.trial)])
+    assert receipt == (Receipt(0, 0, 1) if is_over else Receipt(1, 0))
+    assert session.tell([Trial(first.stimulus, (NAN,), first.trial)]) == Receipt(0, 1)
+    row = session.history().trials[-1]
+    assert (row.stimulus, row.trial, row.response, row.is_late) == (first.stimulus, first.trial, (5.0,), is_over)
+    status = session.status()
+    assert (status.n_lost, status.n_late) == (0, int(is_over))
+    assert Session.read(session.directory).status() == status
 
 
 def test_a_trial_without_number_takes_the_next_free_one(opened):
@@ -207,7 +227,7 @@ def test_lost_trials_count_as_trials_where_the_plan_says_lost(opened):
 def test_a_trial_of_which_one_of_a_threads_channels_was_lost_is_lost_for_that_thread(opened):
     threads = (
         Thread("a", rigs.SPACE, RandomSearch(population=2), channels=0),
-        Thread("b", rigs.SPACE, RandomSearch(population=2)),
+        Thread("b", rigs.SPACE, RandomSearch(population=2), channels=(0, 1)),
     )
     session = opened(rigs.plan(*threads))
     session.tell([Trial(s.stimulus, (1.0, NAN), s.trial) for s in session.ask()])

@@ -171,3 +171,24 @@ def test_a_server_bound_to_a_name_goes_by_that_name(tmp_path: Path) -> None:
     refusal = access.refusal(good | {"host": "evil.example"}, public=False)
     assert refusal is not None
     assert refusal.status == 403
+
+
+@pytest.mark.parametrize("origin", ["http://[", "http://[::1", "//[x]", "http://a]b"])
+def test_an_origin_that_is_no_address_is_another_one(
+    client: httpx.Client, caplog: pytest.LogCaptureFixture, origin: str
+) -> None:
+    status, error = sentence(client.get("/status", headers={"origin": origin, "authorization": ""}))
+    assert (status, "a web page of another origin" in error) == (403, True)
+    assert not caplog.records
+
+
+def test_what_goes_wrong_at_the_door_is_a_refusal_without_a_traceback(
+    client: httpx.Client, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def broken(*_: object, **__: object) -> None:
+        raise ValueError("no header of this world")
+
+    monkeypatch.setattr(Access, "refusal", broken)
+    status, error = sentence(client.get("/status"))
+    assert (status, "headers cannot be read" in error) == (400, True)
+    assert not caplog.records

@@ -72,26 +72,67 @@ def test_the_http_client_tells_lost_trials_and_shows_them_again(tmp_path: Path, 
     assert all(row.n_lost == 0 for row in Snapshot.read(rig.directory).history().generations if row.is_over)
 
 
+def test_the_http_client_ends_with_the_sentence_of_the_server(rig: Served, rig_module: Install) -> None:
+    rig_module(lambda png: "much")
+    with pytest.raises(SystemExit, match=r"response is a text; expected a number, or null"):
+        exec(compile(http_client(rig, 1), str(PAGE), "exec"), {})
+    assert Snapshot.read(rig.directory).status().n_trials == 0
+
+
+def test_the_http_client_ends_when_nobody_answers_any_more(tmp_path: Path, rig_module: Install) -> None:
+    rig_module(neuron)
+    with served(make_session(tmp_path / "s")) as rig:
+        code = http_client(rig, 1)
+    with pytest.raises(SystemExit, match=r"does not answer .* is the session over\?"):
+        exec(compile(code, str(PAGE), "exec"), {})
+
+
+def run_folder_client(directory: Path, code: str, *, generations: int) -> list[str]:
+    """Run the session ``directory`` against the client in the folder above it; what the session said."""
+    code = code.replace("time.sleep(0.2)", "time.sleep(0.02)")
+    client = threading.Thread(target=exec, args=(compile(code, str(PAGE), "exec"), {}))
+    client.start()
+    said: list[str] = []
+    try:
+        with Session.open(directory) as session:
+            how = {"settle_s": 0.05, "timeout_s": WAIT_S, "say": said.append}
+            assert run_folder(session, generations=generations, **how) == generations
+    finally:
+        (directory.parent / "stop").touch()
+        client.join(WAIT_S)
+    assert not client.is_alive()
+    return said
+
+
+def test_the_folder_client_writes_several_channels(
+    tmp_path: Path, rig_module: Install, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    numbers = itertools.count()
+    rig_module(lambda png: None if next(numbers) == 3 else [neuron(png), 2.5])
+    code = snippets("python")[1]
+    assert code.count('Path("session/blocks"), 1\n') == 1
+    directory = make_session(tmp_path / "session")
+    run_folder_client(
+        directory, code.replace('Path("session/blocks"), 1\n', 'Path("session/blocks"), 2\n'), generations=1
+    )
+    rows = Snapshot.read(directory).history().trials
+    assert len(rows) == SHOWN
+    assert [row.response[1] for row in rows if not math.isnan(row.response[0])] == [2.5] * (SHOWN - 1)
+    assert Snapshot.read(directory).status().n_lost == 1
+
+
 def test_the_folder_client_runs_a_session(tmp_path: Path, rig_module: Install, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     numbers = itertools.count()
     lost = {3: math.nan, 9: None}
     rig_module(lambda png: lost.get(next(numbers), neuron(png)))
     directory = make_session(tmp_path / "session")
-    code = compile(snippets("python")[1].replace("time.sleep(0.2)", "time.sleep(0.02)"), str(PAGE), "exec")
-    client = threading.Thread(target=exec, args=(code, {}))
-    client.start()
-    said: list[str] = []
-    try:
-        with Session.open(directory) as session:
-            assert run_folder(session, generations=2, settle_s=0.05, timeout_s=WAIT_S, say=said.append) == 2
-    finally:
-        (tmp_path / "stop").touch()
-        client.join(WAIT_S)
-    assert not client.is_alive()
+    said = run_folder_client(directory, snippets("python")[1], generations=2)
     status = Snapshot.read(directory).status()
     assert (status.generation, status.n_trials, status.n_lost) == (2, 2 * SHOWN, 2)
-    assert not [line for line in said if "responses.csv:" in line or "unfinished" in line]
+    complaints = [line for line in said if "responses.csv:" in line or "unfinished" in line]
+    assert [line for line in complaints if "the responses are its columns" not in line] == []
 
 
 def test_the_page_names_every_address_that_is_served(rig: Served) -> None:

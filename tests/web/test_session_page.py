@@ -160,7 +160,7 @@ def test_what_went_wrong_stands_on_the_page_as_plain_text(rig: Served, browser: 
         client.get("/ask")
         name = "<img src=x onerror=alert(1)>"
         assert client.post("/tell", json={"scores": {name: 1}}).status_code == 422
-        until(browser, lambda b: "Last error" in text(b, "problem"))
+        until(browser, lambda b: "Last message" in text(b, "problem"))
         assert name in text(browser, "problem")
         assert complaints(browser) == []
         client.post("/tell", json={"scores": {}})

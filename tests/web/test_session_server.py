@@ -21,6 +21,7 @@ import torch
 from PIL import Image
 from session_rig import (
     N_REFERENCES,
+    POPULATION,
     SHOWN,
     SIZE,
     WAIT_S,
@@ -80,7 +81,7 @@ def test_ask_lists_every_presentation_in_order_until_it_is_told(rig: Served) -> 
         assert (first["trial"], first["n_missing"]) == (1, 1)
         assert client.get("/ask").json() == asked
         receipt = client.post("/tell", json={"scores": {first["id"]: 1}}).json()
-        assert receipt == {"n_new": 1, "n_ignored": 0, "n_late": 0, "updated": []}
+        assert receipt.items() >= {"n_new": 1, "n_ignored": 0, "n_late": 0, "updated": []}.items()
         assert client.get("/ask").json()["stimuli"] == stimuli[1:]
 
 
@@ -433,3 +434,45 @@ def test_a_desk_that_is_closed_does_nothing_more(tmp_path: Path) -> None:
             desk.tell(f'{{"scores": {{"{name}": 1}}}}'.encode())
         assert refusal.value.status == 503
         assert session.status().n_trials == 0
+
+
+def test_arrays_that_would_fill_the_memory_are_refused_and_pngs_still_come(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("phosphene.web.session_pixels.MAX_ARRAYS", SHOWN * 40 * 60 * 3 - 1)
+    directory = make_session(tmp_path / "s", display=Display(height=40, width=60))
+    with served(directory) as rig, rig.client() as client:
+        refused = client.get("/ask?format=npz")
+        assert refused.status_code == 413
+        assert f"{SHOWN} stimuli of 40 × 60 pixels" in refused.json()["error"]
+        assert client.get(client.get("/ask").json()["stimuli"][0]["url"]).status_code == 200
+    monkeypatch.setattr("phosphene.web.session_pixels.MAX_ARRAYS", SHOWN * 40 * 60 * 3)
+    with served(directory) as rig, rig.client() as client:
+        assert client.get("/ask?format=npz").status_code == 200
+
+
+def test_a_reference_image_is_kept_once_whatever_the_generation_and_the_canvas(tmp_path: Path) -> None:
+    directory = make_session(tmp_path / "s", display=Display(height=400, width=600))
+    with Session.open(directory) as session:
+        desk = Desk(session)
+        for _ in range(2):
+            session.tell([Trial(row["id"], (1.0,), row["trial"]) for row in desk.ask()["stimuli"]])
+        desk.ask()
+        kept = [image for stimuli in desk._stimuli.values() for image in stimuli.values()]
+        assert len(kept) == 2 * SHOWN
+        assert len({image.data_ptr() for image in kept}) == 2 * (SHOWN - N_REFERENCES) + N_REFERENCES
+        assert {tuple(image.shape[1:]) for image in kept} == {(SIZE, SIZE)}
+
+
+def test_what_is_told_again_otherwise_and_what_was_not_learned_is_said_on_the_page(rig: Served) -> None:
+    with rig.client() as client:
+        first = client.get("/ask").json()["stimuli"][0]
+        client.post("/tell", json={"scores": {first["id"]: 1.0}}).raise_for_status()
+        receipt = client.post("/tell", json={"scores": {first["id"]: 99.0}}).json()
+        assert (receipt["n_new"], receipt["n_ignored"], receipt["n_conflicting"]) == (0, 1, 1)
+        assert first["id"] in receipt["conflict"]
+        assert client.get("/status").json()["last_error"].endswith(receipt["conflict"])
+        client.post("/advance", json={}).raise_for_status()
+        waiting = client.get("/ask").json()["stimuli"]
+        client.post("/tell", json={"scores": {waiting[0]["id"]: 1.0}}).raise_for_status()
+        assert f"of {POPULATION} candidates of b have a score" in client.get("/status").json()["last_error"]

@@ -28,13 +28,14 @@ def status(directory: DirectoryArgument, *, json: JsonOption = False, trust: Tru
 
 
 def advance(directory: DirectoryArgument, *, trust: TrustOption = False) -> None:
-    """End the present generation with what is in; candidates without a score count as lost."""
-    from phosphene.sessions import Session
+    """End the present generation with what is in; candidates without a score count as lost.
 
-    with Session.open(directory, trust=trust) as session:
-        over = session.status().generation
-        learned = session.advance()
-    console.say(f"generation {over} is over; {', '.join(learned)} learned from it")
+    Files of responses that wait are taken in first. While session run waits in another process, that one is asked.
+    """
+    from phosphene.cli.session_advancing import advance_session
+
+    for line in advance_session(directory, trust=trust):
+        console.say(line)
 
 
 def report(
@@ -61,6 +62,10 @@ def _show(found: Status) -> None:
         table.add_row(*_row(thread))
     console.out().print(f"generation {found.generation} {under_way}")
     console.out().print(f"{found.n_trials} trials, {found.n_lost} of them lost, {found.n_late} too late")
+    if found.n_unscored:
+        console.say(
+            f"{found.n_unscored} trials came without the channels that a thread goes by, so that they have no score"
+        )
     if found.problem:
         console.say(found.problem)
     console.out().print(table)

@@ -47,6 +47,8 @@ class Run:
         by: one of :data:`WAYS`.
         generations: how many, from the session's beginning; None for no end.
         timeout_s: seconds to wait for a file; None waits for ever.
+        settle_s: seconds for which a file must not have changed before it is read.
+        patience_s: seconds to wait, after a file's last change, for presentations that it lacks.
         strict: whether files must name stimuli to the letter.
         host: the address that is bound to.
         port: 0 for any.
@@ -56,6 +58,8 @@ class Run:
     by: str = "folder"
     generations: int | None = None
     timeout_s: float | None = None
+    settle_s: float = 0.5
+    patience_s: float = 60.0
     strict: bool = False
     host: str = "127.0.0.1"
     port: int = 0

@@ -40,6 +40,13 @@ class Missing(StrEnum):
     AGAIN = "again"
 
 
+class Interleave(StrEnum):
+    """Where reference images stand among the others."""
+
+    EVENLY = "evenly"
+    RANDOMLY = "randomly"
+
+
 def new(
     directory: DirectoryArgument,
     *,
@@ -52,6 +59,12 @@ def new(
     references: Annotated[
         Path | None, typer.Option(metavar="FOLDER", help="Pictures that are shown in every generation, against drift.")
     ] = None,
+    references_per_block: Annotated[
+        int | None, typer.Option(min=1, help="Of these, so many in each generation, taking turns. (default: all)")
+    ] = None,
+    interleave: Annotated[
+        Interleave, typer.Option(help="Pictures stand evenly among the other stimuli, or randomly.")
+    ] = Interleave.EVENLY,
     generations: Annotated[
         int | None, typer.Option(min=1, help="Where the session ends when it is run. (default: nowhere)")
     ] = None,
@@ -62,6 +75,9 @@ def new(
     missing: Annotated[
         Missing, typer.Option(help="Stimuli whose trials were lost count as lost, or are shown again.")
     ] = Missing.LOST,
+    attempts: Annotated[
+        int, typer.Option(min=1, help="Where they are shown again: so often at most, the first time included.")
+    ] = 3,
     size: Annotated[
         str | None, typer.Option(metavar="HxW", help="Every stimulus in pixels, references too. (default: the space's)")
     ] = None,
@@ -84,7 +100,7 @@ def new(
     from phosphene.cli.numbers_text import parse_channels
     from phosphene.cli.session_memory import Run, remember
     from phosphene.cli.session_text import parse_space
-    from phosphene.sessions import Plan, Session
+    from phosphene.sessions import Plan
 
     found = parse_space(space) if contrast is None else _fixed(parse_space(space), contrast)
     threads = _threads(optimizer, found, population, seed, parse_channels(channels))
@@ -92,14 +108,37 @@ def new(
     # Reference images come in any size: what is compared should look alike.
     own = "x".join(map(str, found.image_shape[1:])) if references is not None else None
     shown = _display(size or own, canvas, position, look)
-    plan = Plan(threads, repeats=repeats, order_seed=seed, display=shown, missing=missing.value)
+    plan = Plan(
+        threads,
+        repeats=repeats,
+        order_seed=seed,
+        display=shown,
+        missing=missing.value,
+        attempts=attempts,
+        interleave=interleave.value,
+        references_per_block=references_per_block,
+    )
     _check(plan)
-    Session.create(directory, plan, () if references is None else references)
+    _create(directory, plan, references)
     remember(directory, Run(generations=generations))
     for thread in plan.threads:
         n = thread.optimizer.population_for(thread.space.dim)
         console.say(f"{thread.name}: {n} candidates a generation, codes of {thread.space.dim} numbers")
     console.out().print(str(directory))
+
+
+def _create(directory: Path, plan: Plan, references: Path | None) -> None:
+    from phosphene.cli.session_references import prepared
+    from phosphene.sessions import Session
+
+    if references is None:
+        Session.create(directory, plan)
+        return
+    space = plan.threads[0].space
+    size = plan.display.size if isinstance(plan.display.size, tuple) else space.image_shape[1:]
+    is_grey = plan.display.grayscale or space.image_shape[0] == 1
+    with prepared(references, size, is_grey=is_grey) as folder:
+        Session.create(directory, plan, folder)
 
 
 def _threads(

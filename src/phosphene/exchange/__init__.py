@@ -7,6 +7,7 @@ from phosphene.exchange.matching import Matched, Trial, match
 from phosphene.exchange.presentation import Presentation, Stimulus, presentation_order, read_references
 from phosphene.exchange.receiving import receive
 from phosphene.exchange.responses import Responses, select_channels
+from phosphene.exchange.restoring import restore_pictures
 from phosphene.exchange.waiting import (
     Patience,
     ResponseFile,
@@ -38,6 +39,7 @@ __all__ = [
     "read_responses",
     "receive",
     "response_files",
+    "restore_pictures",
     "select_channels",
     "wait_for_responses",
     "write_block",

@@ -123,7 +123,7 @@ def write_block(  # noqa: PLR0913 - a public door; all but two are keywords
     order = presentation_order(stimuli, seed=seed, repeats=repeats, interleave=interleave)
     entries = tuple(Entry(s.name, s.file, s.candidate, s.is_reference) for s in stimuli)
     block = Block(Path(folder), entries, order, display.to_json(), dict(metadata or {}))
-    files = {stimulus.file: _png(stimulus, display) for stimulus in stimuli}
+    files = {stimulus.file: stimulus_png(stimulus, display) for stimulus in stimuli}
     files["manifest.csv"] = _table(block).encode()
     files[MANIFEST] = _document(block, seed=seed, repeats=repeats, interleave=interleave)
     write_folder(block.folder, files)
@@ -159,7 +159,8 @@ def displayed_png(image: Float[Tensor, "3 h w"]) -> bytes:
     return encode_png(levels.astype(np.uint8))
 
 
-def _png(stimulus: Stimulus, display: Display) -> bytes:
+def stimulus_png(stimulus: Stimulus, display: Display) -> bytes:
+    """The bytes of a stimulus' file."""
     image = stimulus.image
     if isinstance(image, bytes):
         if not image.startswith(_PNG):

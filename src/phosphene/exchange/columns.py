@@ -38,10 +38,10 @@ def find(names: Iterable[str], wanted: Sequence[str]) -> str | None:
     return next((by_plain[name] for name in wanted if name in by_plain), None)
 
 
-def channels(names: Sequence[str]) -> list[int]:
-    """Which columns are channels: those called response, score, channel, ch or unit, with or without a number; where
-    there are none, all that are neither a stimulus, a trial nor a column of the manifest.
+def channels(names: Sequence[str]) -> tuple[list[int], list[int]]:
+    """Which columns are channels by their name: response, score, channel, ch or unit, with or without a number; and
+    which others are neither these nor a stimulus, a trial or a column of the manifest.
     """
     known = {*STIMULUS, *TRIAL, *_MANIFEST}
     called = [i for i, name in enumerate(names) if _CHANNEL.fullmatch(plain(name))]
-    return called or [i for i, name in enumerate(names) if plain(name) not in known]
+    return called, [i for i, name in enumerate(names) if i not in called and plain(name) not in known]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 
@@ -16,6 +16,7 @@ MAX_BYTES = 64 << 20  # a million trials of several channels
 _LONGEST_LINE = 1 << 20  # characters; tens of thousands of channels
 _NUMBER = re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?")
 _DECIMAL_COMMA = re.compile(r"[+-]?[0-9]*,[0-9]+([eE][+-]?[0-9]+)?")
+_SEPARATOR = re.compile(r"sep=([,;\t])", re.IGNORECASE)  # what Excel writes above a table
 _LOST = {"", "nan", "na", "n/a"}
 
 
@@ -28,22 +29,23 @@ def read_csv(source: str, data: bytes) -> Responses:
     if len(data) > MAX_BYTES:
         raise bad_content(source, f"the table has {len(data)} bytes", f"at most {MAX_BYTES}; npz and HDF5 hold more")
     text = _decoded(source, data)
+    _check_end(source, text)
     lines = _records(source, text)
     row, header = next(lines, (1, []))
     at = _Columns(source, header, row)
-    names, values, trials, rows = list[str](), list[list[float]](), list[int](), list[int]()
+    table = list[tuple[int, list[str]]]()
     for row, cells in lines:
-        cells = at.fitted(cells, row)
-        names.append(cells[at.stimulus].strip())
-        values.append([_number(source, cells[i].strip(), column=header[i], row=row) for i in at.channels])
-        if at.trial is not None:
-            trials.append(_trial(source, cells[at.trial].strip(), row))
-        rows.append(row)
-        if len(rows) > MAX_ROWS:
+        table.append((row, at.fitted(cells, row)))
+        if len(table) > MAX_ROWS:
             raise bad_content(source, "there are too many rows", f"at most {MAX_ROWS}", row=row)
-    counts = [None] * len(rows) if at.trial is None else trials
-    table = frozen(np.array(values).reshape(len(rows), len(at.channels)))
-    return checked(Responses(source, tuple(names), tuple(counts), table, tuple(rows)))
+    channels = at.channels([cells for _, cells in table])
+    named = tuple(header[i].strip() for i in channels)
+    values = [[_number(source, cells[i].strip(), column=header[i], row=row) for i in channels] for row, cells in table]
+    trials = [None if at.trial is None else _trial(source, cells[at.trial].strip(), row) for row, cells in table]
+    names = tuple(cells[at.stimulus].strip() for _, cells in table)
+    rows = tuple(row for row, _ in table)
+    numbers = frozen(np.array(values).reshape(len(rows), len(channels)))
+    return checked(Responses(source, names, tuple(trials), numbers, rows, named))
 
 
 class _Columns:
@@ -61,12 +63,25 @@ class _Columns:
         if stimulus is None:
             what = f"no column holds the stimuli; the first line is {', '.join(header)[:80]!r}"
             raise bad_content(source, what, "a line of names such as 'stimulus,trial,response'", row=row)
-        self.n = len(header)
+        self.header, self.row, self.n = header, row, len(header)
         self.stimulus = header.index(stimulus)
         self.trial = None if trial is None else header.index(trial)
-        self.channels = columns.channels(header)
-        if not self.channels:
-            raise bad_content(source, "no column holds responses", "a column called 'response'", row=row)
+
+    def channels(self, table: Sequence[Sequence[str]]) -> list[int]:
+        """The columns that hold responses: those that are called so; otherwise the only other one, or of several the
+        only one that holds numbers.
+        """
+        called, others = columns.channels(self.header)
+        if called:
+            return called
+        if not others:
+            raise bad_content(self.source, "no column holds responses", "a column called 'response'", row=self.row)
+        numeric = others if len(others) == 1 else [i for i in others if _is_numeric([cells[i] for cells in table])]
+        if len(numeric) == 1:
+            return numeric
+        which = ", ".join(repr(self.header[i].strip()) for i in numeric or others)
+        what = f"it does not say which of {which[:200]} is the response"
+        raise bad_content(self.source, what, "it to be called response, or response_0, response_1, …", row=self.row)
 
     def fitted(self, cells: list[str], row: int) -> list[str]:
         """The cells of a line, of which there must be as many as columns; empty ones behind them are left out."""
@@ -77,6 +92,20 @@ class _Columns:
         what = f"there are {len(cells)} cells under {self.n} columns"
         hint = " (is it cut off?)" if len(cells) < self.n else " (a decimal comma? write 1.5, not 1,5)"
         raise bad_content(self.source, what + hint, f"{self.n} cells", row=row)
+
+
+def _is_numeric(cells: Sequence[str]) -> bool:
+    plain = [cell.strip() for cell in cells if cell.strip().lower() not in _LOST]
+    return bool(plain) and all(map(_NUMBER.fullmatch, plain))
+
+
+def _check_end(source: str, text: str) -> None:
+    """That the last line has its end: without one nobody can tell 12 from the beginning of 128."""
+    last = re.split(r"[\r\n]", text[-_LONGEST_LINE:])[-1]
+    if last.strip():
+        row = 1 + sum(1 for _ in io.StringIO(text[: -len(last)], newline=None))
+        what = f"row {row} has no end: is the file still being written?"
+        raise bad_content(source, what, "a line break behind the last row")
 
 
 def _decoded(source: str, data: bytes) -> str:
@@ -97,9 +126,13 @@ def _records(source: str, text: str) -> Iterator[tuple[int, list[str]]]:
     """The lines that are not blank, cut into cells, each with its number from 1."""
     lines = _lines(source, text)
     first = next((line for line in io.StringIO(text, newline=None) if line.strip()), "")
-    reader = csv.reader(lines, delimiter=max(",;\t", key=first.count), strict=True)
+    separator = _SEPARATOR.fullmatch(first.strip(" \r\n"))
+    delimiter = separator[1] if separator else max(",;\t", key=first.count)
+    reader = csv.reader(lines, delimiter=delimiter, strict=True)
     try:
         for cells in reader:
+            if separator and delimiter.join(cells).strip() == separator[0].strip():
+                continue
             if any(cell.strip() for cell in cells):
                 yield reader.line_num, cells
     except csv.Error as error:

@@ -20,6 +20,8 @@ MAX_FILE = 256 << 20  # bytes
 _HDF5 = b"\x89HDF\r\n\x1a\n"
 #: Where an HDF5 file may begin, behind the block of whoever made it: MATLAB's has 512 bytes.
 _HDF5_OFFSETS = (0, 512, 1024, 2048, 4096)
+#: Names in the zip files that spreadsheets write; no array of NumPy's is called so.
+_WORKBOOK = (b"[Content_Types].xml", b"xl/workbook", b"application/vnd.oasis.opendocument")
 _TEXT = (".csv", ".tsv", ".txt")
 _SAID = MappingProxyType({".npz": "npz", ".h5": "HDF5", ".hdf5": "HDF5", ".mat": "MATLAB"})
 
@@ -43,7 +45,16 @@ def read_responses(path: str | os.PathLike[str]) -> Responses:
     return _reader(path, data)(str(path), data)
 
 
+def is_workbook(data: bytes) -> bool:
+    """Whether bytes are a spreadsheet's own file, of Excel since 2007 or before, or OpenDocument."""
+    if data.startswith(b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"):
+        return True
+    return data.startswith(b"PK") and any(mark in data for mark in _WORKBOOK)
+
+
 def _reader(path: Path, data: bytes) -> Callable[[str, bytes], Responses]:
+    if is_workbook(data):
+        raise StorageError(f"{path} is a workbook of a spreadsheet; expected a table of text: save it as 'CSV UTF-8'")
     if data.startswith(b"PK"):
         return read_npz
     if any(data.startswith(_HDF5, at) for at in _HDF5_OFFSETS):

@@ -58,6 +58,7 @@ class Matched:
         unknown: names that the file gives stimuli of no such block, in alphabetical order.
         n_duplicates: how often a trial was said again, with the same number and response; it counts once.
         source: the file.
+        columns: what it calls its channels; empty where they have no names.
     """
 
     trials: Mapping[str, tuple[Trial, ...]]
@@ -65,6 +66,7 @@ class Matched:
     unknown: tuple[str, ...]
     n_duplicates: int
     source: str
+    columns: tuple[str, ...] = ()
 
 
 def match(responses: Responses, expected: Block | Sequence[str], *, strict: bool = False) -> Matched:
@@ -78,7 +80,7 @@ def match(responses: Responses, expected: Block | Sequence[str], *, strict: bool
 
     Raises:
         ParameterError: one trial of a stimulus has two responses; a name is unknown and ``strict``; no name is known;
-            or two expected names differ in nothing that counts.
+            all responses are NaN and a name is unknown; or two expected names differ in nothing that counts.
     """
     names = expected.names if isinstance(expected, Block) else tuple(expected)
     found, unknown = _sorted_out(responses, names, strict)
@@ -86,10 +88,14 @@ def match(responses: Responses, expected: Block | Sequence[str], *, strict: bool
         name, row = next(iter(unknown.items()))
         expectation = f"a stimulus of this block, such as {', '.join(names[:_SHOWN])}"
         raise bad_content(responses.source, f"there is no stimulus {name[:80]!r}", expectation, row=row)
+    if unknown and np.isnan(responses.values).all():
+        what = f"all {len(responses.stimuli)} responses are NaN, and there is no stimulus {next(iter(unknown))[:80]!r}"
+        raise bad_content(responses.source, what, "stimuli of this block, where no trial has a response")
     distinct = {name: _distinct(responses.source, trials) for name, trials in found.items()}
     n_duplicates = sum(len(found[name]) - len(distinct[name]) for name in names)
     missing = tuple(name for name in names if not found[name])
-    return Matched(MappingProxyType(distinct), missing, tuple(sorted(unknown)), n_duplicates, responses.source)
+    ignored, source = tuple(sorted(unknown)), responses.source
+    return Matched(MappingProxyType(distinct), missing, ignored, n_duplicates, source, responses.columns)
 
 
 def _sorted_out(

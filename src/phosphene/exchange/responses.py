@@ -31,6 +31,7 @@ class Responses:
         trials: the number that each trial has, from 0; None where the file has none.
         values: the responses (n, k) of k channels, NaN for a trial that was lost; not to be written to.
         rows: where each trial stands in the file, from 1: the line of a table, the entry of an array.
+        columns: what a table calls its channels; empty for arrays.
     """
 
     source: str
@@ -38,6 +39,7 @@ class Responses:
     trials: tuple[int | None, ...]
     values: Float64[np.ndarray, "n k"]
     rows: tuple[int, ...]
+    columns: tuple[str, ...] = ()
 
     @property
     def n_channels(self) -> int:
@@ -88,7 +90,7 @@ def checked(responses: Responses) -> Responses:
     """The responses themselves, whose rows have been read one by one, when they hold what they should.
 
     Raises:
-        ParameterError: there is no row, too many, no name, an infinite response, or nothing but lost trials.
+        ParameterError: there is no row, too many, no name, or an infinite response.
     """
     source, names, values = responses.source, responses.stimuli, responses.values
     if not names or not values.size:
@@ -104,8 +106,6 @@ def checked(responses: Responses) -> Responses:
         first = int(infinite.argmax())
         what = f"the response of {names[first]!r} is infinite"
         raise bad_content(source, what, "a finite number, or NaN for a lost trial", row=responses.rows[first])
-    if np.isnan(values).all():
-        raise bad_content(source, f"all {len(names)} responses are NaN", "at least one trial that was not lost")
     return responses
 
 

@@ -45,15 +45,18 @@ class Patience:
         poll_s: seconds from one look to the next.
         settle_s: seconds for which neither size nor time of the file may change: a rig may write slowly.
         timeout_s: seconds after which waiting ends with an error; None waits for ever.
+        missing_s: seconds for which a file in which something is missing must not have changed before it is taken.
     """
 
     poll_s: float = 0.1
     settle_s: float = 0.5
     timeout_s: float | None = None
+    missing_s: float = 0.0
 
     def __post_init__(self) -> None:
         check(0 < self.poll_s <= _LONGEST_POLL_S, "poll_s", self.poll_s, f"seconds, above 0, at most {_LONGEST_POLL_S}")
         check(0 <= self.settle_s < float("inf"), "settle_s", self.settle_s, "seconds from 0")
+        check(0 <= self.missing_s < float("inf"), "patience_s", self.missing_s, "seconds from 0")
         check(self.timeout_s is None or self.timeout_s >= 0, "timeout_s", self.timeout_s, "seconds from 0, or None")
 
 

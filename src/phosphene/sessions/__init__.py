@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from phosphene.sessions.folder import run_folder
+from phosphene.sessions.folder import run_folder, take_in
 from phosphene.sessions.history import GenerationRow, History, TrialRow
 from phosphene.sessions.plan import Plan, Thread
 from phosphene.sessions.report import write_report
@@ -26,5 +26,6 @@ __all__ = [
     "Trial",
     "TrialRow",
     "run_folder",
+    "take_in",
     "write_report",
 ]

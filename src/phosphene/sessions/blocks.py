@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from phosphene.sessions.plan import Plan, Thread
-from phosphene.sessions.scoring import mean, score
+from phosphene.sessions.scoring import is_lost, mean, score
 
 
 @dataclass
@@ -22,7 +22,7 @@ class Shown:
         candidate: the search's name for it; for a reference image that of the picture.
         trials: the responses that came in time, by number of the trial.
         channels: the channels by which it is scored.
-        numbers: of all trials on record, those that came late included.
+        numbers: the responses of all trials on record by number, those that came late included.
     """
 
     name: str
@@ -30,7 +30,7 @@ class Shown:
     candidate: str
     channels: int | tuple[int, ...] | None = None
     trials: dict[int, tuple[float, ...]] = field(default_factory=dict[int, tuple[float, ...]])
-    numbers: set[int] = field(default_factory=set[int])
+    numbers: dict[int, tuple[float, ...]] = field(default_factory=dict[int, tuple[float, ...]])
 
     @property
     def is_reference(self) -> bool:
@@ -46,7 +46,7 @@ class Shown:
     def n_good(self) -> int:
         """Trials that were not lost; of a reference image those of which any channel came."""
         if self.is_reference:
-            return sum(not all(map(math.isnan, response)) for response in self.trials.values())
+            return sum(not is_lost(response) for response in self.trials.values())
         return len(self.scores(self.channels))
 
     def n_missing(self, plan: Plan) -> int:
@@ -94,6 +94,10 @@ class Block:
     states: dict[str, str]
     rounds: list[Round] = field(default_factory=list[Round])
     finished: tuple[int, int] | None = None
+
+    def is_answered(self, round_: Round) -> bool:
+        """Whether each presentation of a round has a response on record."""
+        return all(not is_lost(self.stimuli[name].numbers.get(trial, ())) for name, trial in round_.order)
 
     def of_thread(self, name: str) -> list[Shown]:
         """The stimuli of a thread; of no thread (an empty name), the reference images."""

@@ -138,11 +138,16 @@ def _images(references: References) -> dict[str, Float[Tensor, "c h w"]]:
 def _pictures(folder: Path) -> dict[str, Float[Tensor, "3 h w"]]:
     if not folder.is_dir():
         raise StorageError(f"{folder} is no folder; give the folder that holds the reference images")
-    paths = sorted(path for path in folder.iterdir() if path.suffix.lower() in SUFFIXES and path.is_file())
+    paths = sorted(path for path in folder.iterdir() if _is_picture(path))
     if not paths:
         raise StorageError(f"{folder} holds no reference images; expected files that end in {', '.join(SUFFIXES)}")
     stems = distinct_stems(path.stem[:_LONGEST_NAME].replace(",", "-") for path in paths)
     return {stem: read_image(path) for stem, path in zip(stems, paths, strict=True)}
+
+
+def _is_picture(path: Path) -> bool:
+    # Hidden files are no pictures: macOS puts one called ._NAME beside each on foreign disks.
+    return path.suffix.lower() in SUFFIXES and not path.name.startswith(".") and path.is_file()
 
 
 def _levels(image: Tensor, name: str) -> np.ndarray[tuple[int, ...], np.dtype[np.uint8]]:

@@ -2,27 +2,15 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable
 
 from phosphene._component import check
-from phosphene.errors import ParameterError, StorageError
-from phosphene.exchange import (
-    Block,
-    Matched,
-    Patience,
-    Stimulus,
-    block_folder,
-    read_block,
-    receive,
-    write_block,
-)
-from phosphene.exchange.blocks import MANIFEST
-from phosphene.sessions.session import Present, Session
-from phosphene.sessions.values import Trial
-
-_SHOWN = 5  # names in a message
+from phosphene.exchange import Patience, read_block, response_files
+from phosphene.exchange.receiving import Reading
+from phosphene.sessions.folder_late import LateFiles
+from phosphene.sessions.folder_rounds import check_own, has_folder, round_folder
+from phosphene.sessions.folder_runner import Runner
+from phosphene.sessions.session import Session
 
 
 def run_folder(  # noqa: PLR0913 - a public door; all but the session are keywords
@@ -31,6 +19,7 @@ def run_folder(  # noqa: PLR0913 - a public door; all but the session are keywor
     generations: int | None = None,
     poll_s: float = 0.1,
     settle_s: float = 0.5,
+    patience_s: float = 60.0,
     timeout_s: float | None = None,
     strict: bool = False,
     stop: Callable[[], bool] | None = None,
@@ -39,15 +28,19 @@ def run_folder(  # noqa: PLR0913 - a public door; all but the session are keywor
     """Write each generation's stimuli to a folder under ``blocks``, wait there for the rig's file, and learn from it.
 
     It may be killed and begun again at any moment: a folder that is there is waited in, a file that was read in part
-    counts once. A file that is bad is told to ``say`` and left where it is, until it is replaced. Stimuli without a
-    response are lost or shown again in another folder (``gen_0003_again1``), as the plan says. When another thread of
-    the process ends the generation (:meth:`Session.tell`, :meth:`Session.advance`), it goes on to the next.
+    counts once. A file that is bad is told to ``say`` and left where it is, until it is replaced. A file in which
+    presentations are missing is taken when it has not changed for ``patience_s``; their stimuli are then lost or shown
+    again in another folder (``gen_0003_again1``), as the plan says. What comes for them later, into a folder that is
+    over, is taken in between the generations. An empty file called ``advance`` in the block's folder ends the block
+    with what is in. When another thread of the process ends the generation (:meth:`Session.tell`,
+    :meth:`Session.advance`), it goes on to the next.
 
     Args:
         session: an open one.
         generations: stop when so many are over, those of earlier runs included; None goes on until ``stop``.
         poll_s: seconds from one look into the folder to the next.
         settle_s: seconds for which a file must not have changed before it is read.
+        patience_s: seconds for which a file in which presentations are missing must not have changed before it counts.
         timeout_s: seconds after which waiting for a file ends with an error; None waits for ever.
         strict: whether stimuli must be named to the letter, see :func:`phosphene.exchange.match`.
         stop: asked at each look whether to stop.
@@ -63,102 +56,53 @@ def run_folder(  # noqa: PLR0913 - a public door; all but the session are keywor
         MissingExtraError: a file needs the extra ``lab``.
     """
     check(generations is None or generations > 0, "generations", generations, "None, or a whole number from 1")
-    patience = Patience(poll_s=poll_s, settle_s=settle_s, timeout_s=timeout_s)
-    runner = _Runner(session, patience, strict, stop or (lambda: False), say or (lambda _: None))
+    patience = Patience(poll_s=poll_s, settle_s=settle_s, timeout_s=timeout_s, missing_s=patience_s)
+    say = say or _silent
+    runner = Runner(session, patience, strict, stop or _never, say, LateFiles(session, strict, say))
+    runner.late.take_in()
     while generations is None or session.n_finished < generations:
         if not runner.round():
             break
+        runner.late.take_in()
     return session.n_finished
 
 
-@dataclass(frozen=True)
-class _Runner:
-    session: Session
-    patience: Patience
-    strict: bool
-    stop: Callable[[], bool]
-    say: Callable[[str], None]
+def take_in(session: Session, say: Callable[[str], None] | None = None, *, strict: bool = False) -> int:
+    """Put on record what lies unread in the folders of :func:`run_folder`, without waiting for anything.
 
-    def round(self) -> bool:
-        """Show what the present round shows, and take in what comes; whether to go on."""
-        present = self.session.present()
-        block = self._block(present)
-        self.say(f"{block.folder}: {len(block.names)} stimuli wait for the file of responses")
-        matched = self._received(block, present)
-        if matched is None:
-            return not self.stop()
-        if matched.unknown:
-            self.say(f"{matched.source}: ignored {_listed(matched.unknown)}, which are no stimuli of this block")
-        self._settle(present, matched)
-        return True
+    Presentations that are missing are left to wait; a bad file is told to ``say`` and left where it is.
 
-    def _block(self, present: Present) -> Block:
-        """The round's folder, as it lies there or newly written."""
-        folder = block_folder(self.session.layout.blocks, present.block)
-        if present.round:
-            folder = folder.with_name(f"{folder.name}_again{present.round}")
-        if (folder / MANIFEST).exists():
-            block = read_block(folder)
-            shown = tuple((shown.stimulus, shown.trial) for shown in block.presentations)
-            if shown != present.order:
-                raise StorageError(f"{folder} is not the folder that this session wrote; move it away and go on")
-            return block
-        plan = self.session.plan
-        return write_block(
-            folder,
-            [Stimulus(s.stimulus, s.image, s.candidate, is_reference=s.is_reference) for s in present.stimuli],
-            seed=present.seed,
-            display=plan.display,
-            repeats=present.repeats,
-            interleave=plan.interleave,
-            metadata={"generation": present.block, "round": present.round},
-        )
+    Args:
+        session: an open one.
+        say: is told in sentences what happens.
+        strict: as for :func:`run_folder`.
 
-    def _received(self, block: Block, present: Present) -> Matched | None:
-        """Responses that the session has taken; a file that it refuses is as bad as one that cannot be read."""
-        matched = receive(
-            block,
-            complain=self.say,
-            strict=self.strict,
-            patience=self.patience,
-            stop=lambda: self.stop() or not self.session.unanswered(present),
-            accept=lambda matched: self._check(matched, present),
-        )
-        if matched is not None:
-            self.session.tell(_trials(matched, present))
-        return matched
+    Returns:
+        How many trials are new, those included that came too late; they may have ended the present generation.
 
-    def _check(self, matched: Matched, present: Present) -> None:
-        try:
-            self.session.check(_trials(matched, present))
-        except ParameterError as error:
-            raise ParameterError(f"{matched.source}: {error}") from error
-
-    def _settle(self, present: Present, matched: Matched) -> None:
-        """Put on record that presentations without a response are lost."""
-        unanswered = self.session.unanswered(present)
-        if not unanswered:
-            return
-        lost = [Trial(name, (math.nan,), trial) for name, trial in unanswered]
-        over = self.session.tell(lost).updated
-        names = tuple(dict.fromkeys(name for name, _ in unanswered))
-        fate = "they are lost" if over else "their stimuli are shown again"
-        self.say(f"{matched.source}: {len(lost)} presentations have no response ({_listed(names)}); {fate}")
+    Raises:
+        StorageError: they could not be put on record, or the block's folder is not the one that this session wrote.
+        MissingExtraError: a file needs the extra ``lab``.
+    """
+    say = say or _silent
+    late = LateFiles(session, strict, say)
+    n_new = late.take_in()
+    status = session.status()
+    folder = round_folder(session.layout, status.generation, status.round)
+    if not status.is_asked or not status.n_waiting or not has_folder(folder):
+        return n_new
+    runner = Runner(session, Patience(), strict, _never, say, late)
+    present, block = session.present(), read_block(folder)
+    check_own(session, block)
+    reading = Reading(block, say, lambda matched: runner.lacking(matched, present), strict)
+    files = response_files(folder)
+    matched = reading.read(files) if files else None
+    return n_new if matched is None else n_new + runner.take(present, matched)
 
 
-def _trials(matched: Matched, present: Present) -> Iterator[Trial]:
-    """The file's trials under the session's numbers, which go on from round to round."""
-    numbers = [trial.number for trials in matched.trials.values() for trial in trials if trial.number is not None]
-    shift = 1 if 0 in numbers else 0  # rigs that count from 0
-    for name, trials in matched.trials.items():
-        first = present.first[name]
-        taken = {trial.number + shift for trial in trials if trial.number is not None}
-        free = (n for n in range(1, len(trials) + len(taken) + 1) if n not in taken)
-        for trial in trials:
-            number = next(free) if trial.number is None else trial.number + shift
-            yield Trial(name, trial.values, first - 1 + number)
+def _never() -> bool:
+    return False
 
 
-def _listed(names: tuple[str, ...]) -> str:
-    more = len(names) - _SHOWN
-    return ", ".join(names[:_SHOWN]) + (f" and {more} more" if more > 0 else "")
+def _silent(_: str) -> None:
+    pass

@@ -14,6 +14,7 @@ from pathlib import Path
 from phosphene._types import JSON
 from phosphene.errors import StorageError
 from phosphene.sessions.lines import Line, framed, is_ended, read_journal
+from phosphene.store import write_bytes
 from phosphene.store.atomic import why_not_written
 
 
@@ -65,6 +66,18 @@ class Journal:
         while rest:
             rest = rest[os.write(self._file, rest) :]
         os.fsync(self._file)
+
+    def keep_tail(self) -> None:
+        """Copy what stands in the file behind the last line that counts, before it is cut off, to a file beside it.
+
+        Raises:
+            StorageError: that was not possible; nothing was cut off.
+        """
+        with self._storage(), self.path.open("rb") as file:
+            file.seek(self._size)
+            tail = file.read()
+        if tail.strip():
+            write_bytes(self.path.with_name(f"{self.path.name}.torn-{self._size}"), tail)
 
     def _repair(self) -> None:
         """Cut off what does not count, and end the last line."""

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Generator, Sequence
+import hashlib
+from collections.abc import Generator, Mapping, Sequence, Set
 
 import torch
 from jaxtyping import Float
@@ -16,7 +17,9 @@ from phosphene.sessions.creation import beginning, plan_digest, versions
 from phosphene.sessions.journal import Journal
 from phosphene.sessions.layout import Layout
 from phosphene.sessions.plan import Plan
+from phosphene.sessions.remarks import remarks
 from phosphene.sessions.snapshot import Snapshot
+from phosphene.sessions.values import Past
 
 
 class Keeper(Snapshot):
@@ -27,7 +30,7 @@ class Keeper(Snapshot):
     """
 
     def __init__(
-        self, layout: Layout, plan: Plan, references: dict[str, Float[Tensor, "3 h w"]], *, device: torch.device
+        self, layout: Layout, plan: Plan, references: Mapping[str, Float[Tensor, "3 h w"]], *, device: torch.device
     ) -> None:
         super().__init__(layout, plan, references, device=device)
         self._is_stale = True
@@ -44,13 +47,37 @@ class Keeper(Snapshot):
                     f"{self.layout.plan} is not the plan with which {self.layout.journal} began; put back both as they "
                     "were"
                 )
-            self._take(lines)
+            self._take(lines, self.layout.furthest())
+            if self._warning:
+                self._journal.keep_tail()
         except BaseException:
             self._journal.close()
             raise
         same = dict(self._record.versions) == versions()
         self._prelude: list[dict[str, JSON]] = [] if same else [beginning(self.layout)]
         self._is_stale = False
+
+    @property
+    def identity(self) -> str:
+        """A digest of the plan and of when the session began, 32 hex digits: no other session has it."""
+        born = f"{plan_digest(self.layout)} {self._journal.lines[0].at}"
+        return hashlib.blake2b(born.encode(), digest_size=16).hexdigest()
+
+    def past(self, but: Set[tuple[int, int]] = frozenset()) -> tuple[Past, ...]:
+        """Rounds that no longer wait and lack responses, the oldest first; leaves out those of ``but``."""
+        with self._steady():
+            current = self._record.current
+            return tuple(
+                Past(block.number, round_.number, round_.first)
+                for block in self._record.blocks
+                for round_ in block.rounds[: -1 if block is current else None]
+                if (block.number, round_.number) not in but and not block.is_answered(round_)
+            )
+
+    def remarks(self, generation: int) -> tuple[str, ...]:
+        """What is to be said of a generation that is over and whose candidates do not all have a score."""
+        with self._steady():
+            return remarks(self._record.blocks[generation], self.plan)
 
     def close(self) -> None:
         """Let go of the journal."""

@@ -15,7 +15,8 @@ from __future__ import annotations
 
 import contextlib
 import json
-from collections.abc import Mapping, Sequence
+import re
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
@@ -34,6 +35,8 @@ from phosphene.store.documents import parse_json
 FORMAT = "phosphene session 1"
 PLAN = "session.json"
 JOURNAL = "journal.jsonl"
+_STATE = re.compile(r".+-([0-9]{4,9})\.safetensors")
+_BLOCK = re.compile(r"gen_([0-9]{4,9})(_again[0-9]+)?")
 _LARGEST = 256 << 20  # bytes of session.json
 
 
@@ -74,6 +77,29 @@ class Layout:
         """Where a reference image lies."""
         return self.directory / "references" / f"{name}.png"
 
+    def furthest(self) -> tuple[int, int]:
+        """Generations that are over by the states that lie here, and that have begun by the blocks."""
+        states = (_STATE.fullmatch(path.name) for path in self.directory.glob("state/*"))
+        blocks = (_BLOCK.fullmatch(path.name) for path in self.blocks.glob("gen_*"))
+        over = max((int(found[1]) for found in states if found), default=0)
+        return over, max((1 + int(found[1]) for found in blocks if found), default=0)
+
+    def behind(self, furthest: tuple[int, int], *, n_over: int, n_begun: int) -> str:
+        """A sentence if the journal knows less than :meth:`furthest` said; otherwise empty.
+
+        Args:
+            furthest: what lies here.
+            n_over: generations that are over by the journal.
+            n_begun: generations that began by the journal.
+        """
+        over, begun = furthest
+        if over <= n_over and begun <= n_begun:
+            return ""
+        return (
+            f"{self.journal} ends in generation {n_over}, but the session was in generation {max(over, begun - 1)} "
+            "before: it was cut off, or is an older one; put back a copy of it before the session goes on"
+        )
+
     def remove_leftovers(self) -> None:
         """Remove what writes that were killed have left; only who holds the lock may do that."""
         for folder in (self.directory, self.directory / "codes", self.directory / "state"):
@@ -106,7 +132,9 @@ def read_plan(layout: Layout, *, trust: bool) -> tuple[Plan, tuple[str, ...]]:
         TrustError: the plan would import, run or download something, and ``trust`` is false.
     """
     if not layout.plan.exists():
-        raise StorageError(f"{layout.directory} holds no session: it has no {PLAN}; begin one with Session.create")
+        raise StorageError(
+            f"{layout.directory} holds no session: it has no {PLAN}; begin one with: phosphene session new DIR"
+        )
     data = read_bytes(layout.plan, limit=_LARGEST)
     try:
         document = parse_json(data, layout.plan)
@@ -122,14 +150,32 @@ def read_plan(layout: Layout, *, trust: bool) -> tuple[Plan, tuple[str, ...]]:
         raise StorageError(f"{layout.plan} is no plan of a session, or is damaged: {error}") from error
 
 
-def read_references(layout: Layout, names: Sequence[str]) -> dict[str, Float[Tensor, "3 h w"]]:
-    """The reference images by name.
+class ReferenceImages(Mapping[str, Float[Tensor, "3 h w"]]):
+    """The reference images (3, h, w) by name, each read when it is first asked for.
 
     Raises:
-        StorageError: one cannot be read.
-        ImageError: one is no picture.
+        StorageError: one is not there; later also: it cannot be read.
     """
-    return {name: read_image(layout.reference(name)) for name in names}
+
+    def __init__(self, layout: Layout, names: Sequence[str]) -> None:
+        self._layout, self._names = layout, tuple(names)
+        self._read: dict[str, Float[Tensor, "3 h w"]] = {}
+        for name in self._names:
+            if not layout.reference(name).is_file():
+                self._read[name] = read_image(layout.reference(name))  # says what is wrong
+
+    def __getitem__(self, name: str) -> Float[Tensor, "3 h w"]:
+        if name not in self._names:
+            raise KeyError(name)
+        if name not in self._read:
+            self._read[name] = read_image(self._layout.reference(name))
+        return self._read[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._names)
+
+    def __len__(self) -> int:
+        return len(self._names)
 
 
 def _names(value: Any) -> tuple[str, ...]:

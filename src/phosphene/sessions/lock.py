@@ -32,7 +32,7 @@ def exclusive(directory: Path) -> Generator[None, None, None]:
     except Timeout:
         raise StorageError(
             f"{directory} is open in another process (number {_holder(directory)}); a session is for one at a time: "
-            "close it there, or only look at it (Session.read)"
+            f"close it there, or only look at it: phosphene session status {directory}"
         ) from None
     except OSError as error:
         raise StorageError(f"{directory} cannot be locked: {error.strerror or error}; choose another folder") from error

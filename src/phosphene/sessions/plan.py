@@ -31,7 +31,8 @@ class Thread(Component):
         space: what turns its codes into images.
         optimizer: how it searches.
         seed: seed of its draws, together with the name.
-        channels: the channels of a response that it goes by: one, the mean of several, or (None) the mean of all.
+        channels: the channels of a response that it goes by: one, the mean of several (lost where one is), or (None)
+            the mean of those that came.
         origin: a code (dim,) or several (m, dim) to start from; None starts where the optimizer does.
     """
 

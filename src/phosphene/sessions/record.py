@@ -14,8 +14,9 @@ from phosphene._types import JSON
 from phosphene.errors import StorageError
 from phosphene.sessions.blocks import Block, Shown, block_of, round_of
 from phosphene.sessions.lines import Line
+from phosphene.sessions.news import News, conflict_of, is_news
 from phosphene.sessions.plan import Plan
-from phosphene.sessions.scoring import highest_channel
+from phosphene.sessions.scoring import highest_channel, score
 from phosphene.sessions.values import Trial
 
 
@@ -41,6 +42,11 @@ class Told:
     response: tuple[float, ...]
     is_late: bool
 
+    @property
+    def score(self) -> float:
+        """By the channels of the stimulus' thread; NaN for none."""
+        return score(self.response, self.shown.channels)
+
 
 class Record:
     """Everything that a journal says.
@@ -48,7 +54,6 @@ class Record:
     Attributes:
         plan: the session's.
         blocks: a block for each generation; the last one may still wait.
-        told: every single trial.
         n_channels: channels of a response; None before the first that was not lost.
         versions: those under which the journal was written last.
     """
@@ -56,7 +61,7 @@ class Record:
     def __init__(self, plan: Plan) -> None:
         self.plan = plan
         self.blocks: list[Block] = []
-        self.told: list[Told] = []
+        self._told: dict[tuple[str, int], Told] = {}
         self.n_channels: int | None = None
         self.versions: Mapping[str, Any] = {}
         self._stimuli: dict[str, tuple[Block, Shown]] = {}
@@ -78,6 +83,11 @@ class Record:
                     f"{error!r}"
                 ) from error
         return record
+
+    @property
+    def told(self) -> list[Told]:
+        """Every single trial, as they came; of one that was lost and is found, the response that was found."""
+        return list(self._told.values())
 
     @property
     def current(self) -> Block | None:
@@ -126,36 +136,39 @@ class Record:
         n_channels = self._check(trial, self.n_channels)
         block, shown = self._stimuli[trial.stimulus]
         number, response = int(line.event["trial"]), trial.response
-        if number in shown.numbers:
+        if not is_news(response, shown.numbers.get(number)):
             return
         is_late = block.finished is not None
-        shown.numbers.add(number)
+        shown.numbers[number] = response
         if not is_late:
             shown.trials[number] = response
         self.n_channels = n_channels
-        self.told.append(Told(line.number, line.at, block.number, shown, number, response, is_late))
+        self._told.pop((shown.name, number), None)
+        self._told[shown.name, number] = Told(line.number, line.at, block.number, shown, number, response, is_late)
 
-    def new(self, trials: Sequence[Trial]) -> tuple[list[dict[str, JSON]], int, int]:
-        """Events for the trials that are not on record; how many were ignored, and how many are late.
+    def new(self, trials: Sequence[Trial]) -> News:
+        """Events for the trials that are not on record, or on record as lost.
 
         Raises:
             ParameterError: a stimulus was never shown, or a response has another number of channels.
         """
-        events: list[dict[str, JSON]] = []
-        taken: dict[str, set[int]] = {}
-        n_late, n_channels = 0, self.n_channels
+        news = News()
+        taken: dict[str, dict[int, tuple[float, ...]]] = {}
+        n_channels = self.n_channels
         for trial in trials:
             n_channels = self._check(trial, n_channels)
             block, shown = self._stimuli[trial.stimulus]
-            numbers = taken.setdefault(trial.stimulus, set(shown.numbers))
+            numbers = taken.setdefault(trial.stimulus, dict(shown.numbers))
             number = trial.trial or next(n for n in count(1) if n not in numbers)
-            if number in numbers:
+            if not is_news(trial.response, numbers.get(number)):
+                news.n_ignored += 1
+                news.conflicts += conflict_of(trial, numbers[number])
                 continue
-            numbers.add(number)
-            n_late += block.finished is not None
+            numbers[number] = trial.response
+            news.n_late += block.finished is not None
             response: list[JSON] = [None if math.isnan(value) else value for value in trial.response]
-            events.append({"event": "trial", "stimulus": trial.stimulus, "trial": number, "response": response})
-        return events, len(trials) - len(events), n_late
+            news.events.append({"event": "trial", "stimulus": trial.stimulus, "trial": number, "response": response})
+        return news
 
     def _check(self, trial: Trial, n_channels: int | None) -> int | None:
         """The number of channels of a response, which must be that of all."""

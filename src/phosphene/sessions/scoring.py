@@ -7,7 +7,8 @@ from collections.abc import Sequence
 
 
 def score(response: Sequence[float], channels: int | tuple[int, ...] | None) -> float:
-    """The mean response of the selected channels; NaN if one of them was lost.
+    """The mean response of the selected channels; NaN if one of them was lost. Of all channels it is the mean of those
+    that were not: a dead electrode must not cost every score.
 
     Args:
         response: a number for each channel; a single NaN for a trial that was lost wholly.
@@ -15,12 +16,19 @@ def score(response: Sequence[float], channels: int | tuple[int, ...] | None) -> 
 
     >>> score((1.0, 2.0, 6.0), (0, 2))
     3.5
+    >>> score((1.0, math.nan, 6.0), None)
+    3.5
     """
-    if len(response) == 1 and math.isnan(response[0]):
+    if is_lost(response):
         return math.nan
-    if isinstance(channels, int):
-        return response[channels]
-    return mean(response if channels is None else [response[channel] for channel in channels])
+    if channels is None:
+        return mean([value for value in response if not math.isnan(value)])
+    return response[channels] if isinstance(channels, int) else mean([response[channel] for channel in channels])
+
+
+def is_lost(response: Sequence[float]) -> bool:
+    """Whether no channel has a response."""
+    return all(map(math.isnan, response))
 
 
 def mean(values: Sequence[float]) -> float:

@@ -11,19 +11,19 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from phosphene._component import check
 from phosphene._types import JSON
-from phosphene.errors import ArgumentError
+from phosphene.errors import ArgumentError, ParameterError
 from phosphene.sessions.asking import again_event, ask_event, block_stimuli
 from phosphene.sessions.blocks import Block, Shown
 from phosphene.sessions.creation import References, create
 from phosphene.sessions.keeping import Keeper
-from phosphene.sessions.layout import Layout, read_plan, read_references
+from phosphene.sessions.layout import Layout, ReferenceImages, read_plan
 from phosphene.sessions.lock import exclusive
+from phosphene.sessions.news import News
 from phosphene.sessions.plan import Plan
 from phosphene.sessions.status import finite
 from phosphene.sessions.values import Present, Receipt, Showing, Trial
-from phosphene.store.states import write_state
+from phosphene.store.states import state_digest, write_state
 
 
 class Session(Keeper):
@@ -60,7 +60,7 @@ class Session(Keeper):
         plan, names = read_plan(layout, trust=trust)
         with exclusive(layout.directory):
             layout.remove_leftovers()
-            session = cls(layout, plan, read_references(layout, names), device=torch.device(device))
+            session = cls(layout, plan, ReferenceImages(layout, names), device=torch.device(device))
             with contextlib.closing(session):
                 yield session
 
@@ -85,7 +85,8 @@ class Session(Keeper):
             images, now = self._images(block), block.rounds[-1]
             showings = tuple(self._showing(block.stimuli[name], images, trial=now.first[name]) for name in now.stimuli)
             order = tuple((name, trial - now.first[name] + 1) for name, trial in now.order)
-            return Present(block.number, now.number, now.seed, now.repeats, showings, now.first, order)
+            codes = state_digest({name: codes for name, (_, codes) in self._searches.asked().items()})
+            return Present(block.number, now.number, now.seed, now.repeats, showings, now.first, order, codes)
 
     def unanswered(self, present: Present) -> tuple[tuple[str, int], ...]:
         """Stimulus and trial of the presentations that wait in a round; none if it is over."""
@@ -107,17 +108,15 @@ class Session(Keeper):
             StorageError: they could not be put on record, as on a full disk; nothing counts, tell them again later.
         """
         with self._steady():
-            events, n_ignored, n_late = self._new(trials)
-            updated = self._write(events) if events else ()
-            return Receipt(len(events) - n_late, n_ignored, n_late, updated)
+            news = self._new(trials)
+            return _receipt(news, self._write(news.events) if news.events else ())
 
     def check(self, trials: Iterable[Trial]) -> Receipt:
         """What would become of trials if they were told now; nothing does. Raises what :meth:`tell` would."""
         with self._steady():
-            events, n_ignored, n_late = self._new(trials)
-            return Receipt(len(events) - n_late, n_ignored, n_late)
+            return _receipt(self._new(trials))
 
-    def _new(self, trials: Iterable[Trial]) -> tuple[list[dict[str, JSON]], int, int]:
+    def _new(self, trials: Iterable[Trial]) -> News:
         given = list(trials)
         for trial in given:
             if not isinstance(trial, Trial):  # pyright: ignore[reportUnnecessaryIsInstance]
@@ -136,7 +135,11 @@ class Session(Keeper):
         """
         with self._steady():
             block = self._record.current
-            check(block is not None, "the present generation", "not begun", "one whose stimuli were asked for")
+            if block is None:
+                raise ParameterError(
+                    f"generation {self._record.n_finished} has not begun, so that it cannot be ended; show its stimuli "
+                    f"first: phosphene session run {self.directory}"
+                )
             return self._write([{"event": "advance", "block": self._record.n_finished}])
 
     def _begin(self) -> Block:
@@ -181,3 +184,8 @@ class Session(Keeper):
             images = {name: self.decode(name, codes) for name, (_, codes) in asked.items()}
             self._pictured = block.number, block_stimuli(block, images, self.references)
         return self._pictured[1]
+
+
+def _receipt(news: News, updated: tuple[str, ...] = ()) -> Receipt:
+    n_new, conflict = len(news.events) - news.n_late, next(iter(news.conflicts), "")
+    return Receipt(n_new, news.n_ignored, news.n_late, updated, len(news.conflicts), conflict)

@@ -6,7 +6,7 @@ import contextlib
 import math
 import os
 import threading
-from collections.abc import Generator
+from collections.abc import Generator, Mapping
 from pathlib import Path
 
 import torch
@@ -15,13 +15,14 @@ from torch import Tensor
 
 from phosphene._component import check
 from phosphene.errors import StorageError
-from phosphene.sessions.history import History, history_of
-from phosphene.sessions.layout import Layout, read_plan, read_references
+from phosphene.sessions.history import GenerationRow, History, history_of
+from phosphene.sessions.layout import Layout, ReferenceImages, read_plan
 from phosphene.sessions.lines import Line, read_journal
-from phosphene.sessions.plan import Plan
+from phosphene.sessions.plan import Plan, Thread
 from phosphene.sessions.record import Record
+from phosphene.sessions.scoring import is_lost
 from phosphene.sessions.searches import Searches, recover
-from phosphene.sessions.status import Status, thread_status
+from phosphene.sessions.status import Status, ThreadStatus, thread_status
 from phosphene.sessions.values import Pick
 from phosphene.spaces.base import Decoder
 from phosphene.store.states import read_state
@@ -40,14 +41,15 @@ class Snapshot:
     """
 
     def __init__(
-        self, layout: Layout, plan: Plan, references: dict[str, Float[Tensor, "3 h w"]], *, device: torch.device
+        self, layout: Layout, plan: Plan, references: Mapping[str, Float[Tensor, "3 h w"]], *, device: torch.device
     ) -> None:
         self.layout, self.plan, self.references = layout, plan, references
         self._device = device
         self._decoders: dict[str, Decoder] = {}
         self._record = Record(plan)
         self._searches = Searches(plan)
-        self._problem = ""
+        self._problem = self._warning = ""
+        self._over: dict[tuple[int, str], GenerationRow] = {}
         self._mutex = threading.RLock()
 
     @classmethod
@@ -67,13 +69,16 @@ class Snapshot:
         """
         layout = Layout(Path(directory).absolute())
         plan, names = read_plan(layout, trust=trust)
-        snapshot = Snapshot(layout, plan, read_references(layout, names), device=torch.device(device))
-        snapshot._take(read_journal(layout.journal).lines)
+        snapshot = Snapshot(layout, plan, ReferenceImages(layout, names), device=torch.device(device))
+        before = layout.furthest()  # first, as the session may go on in this moment
+        snapshot._take(read_journal(layout.journal).lines, before)
         return snapshot
 
-    def _take(self, lines: tuple[Line, ...]) -> None:
+    def _take(self, lines: tuple[Line, ...], furthest: tuple[int, int]) -> None:
         self._record = Record.of(self.plan, lines, self.layout.journal)
         self._searches = recover(self.plan, self._record, self.layout)
+        self._warning = self.layout.behind(furthest, n_over=self.n_finished, n_begun=len(self._record.blocks))
+        self._over = {}
 
     @contextlib.contextmanager
     def _steady(self) -> Generator[None, None, None]:
@@ -90,6 +95,11 @@ class Snapshot:
     def n_finished(self) -> int:
         """Generations that are over."""
         return self._record.n_finished
+
+    @property
+    def n_channels(self) -> int | None:
+        """Channels of a response; None before the first that was not lost."""
+        return self._record.n_channels
 
     @property
     def versions(self) -> dict[str, str]:
@@ -110,11 +120,15 @@ class Snapshot:
             round=0 if block is None else block.rounds[-1].number,
             n_waiting=0 if block is None else sum(1 for _ in block.waiting(self.plan)),
             n_trials=len(told),
-            n_lost=sum(all(map(math.isnan, t.response)) for t in told),
+            n_lost=sum(is_lost(t.response) for t in told),
             n_late=sum(t.is_late for t in told),
-            threads=tuple(thread_status(self._record, t, self._searches.by_thread[t.name]) for t in self.plan.threads),
-            problem=self._problem,
+            threads=tuple(self._thread_status(thread) for thread in self.plan.threads),
+            problem=self._problem or self._warning,
+            n_unscored=sum(not is_lost(t.response) and math.isnan(t.score) for t in told),
         )
+
+    def _thread_status(self, thread: Thread) -> ThreadStatus:
+        return thread_status(self._record, thread, self._searches.by_thread[thread.name], over=self._over)
 
     def history(self) -> History:
         """Rows for every trial, generation and thread."""

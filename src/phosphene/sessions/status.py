@@ -9,7 +9,8 @@ from typing import Any, cast
 
 from phosphene._types import JSON
 from phosphene.optimizers.search import Search
-from phosphene.sessions.history import generation_row
+from phosphene.sessions.blocks import Block
+from phosphene.sessions.history import GenerationRow, generation_row
 from phosphene.sessions.plan import Thread
 from phosphene.sessions.record import Record
 
@@ -56,6 +57,7 @@ class Status:
         n_trials: trials on record.
         n_lost: of these, lost ones.
         n_late: of these, such as came when their generation was over.
+        n_unscored: of these, such as came in part, but not in the channels by which they would have a score.
         threads: how each thread stands.
         problem: what could not be written, and is tried again; empty if all is well.
     """
@@ -70,15 +72,18 @@ class Status:
     n_late: int
     threads: tuple[ThreadStatus, ...]
     problem: str = ""
+    n_unscored: int = 0
 
     def to_json(self) -> dict[str, JSON]:
         """The same as plain JSON values."""
         return cast("dict[str, JSON]", _plain(asdict(self)))
 
 
-def thread_status(record: Record, thread: Thread, search: Search) -> ThreadStatus:
-    """How a thread stands."""
-    rows = [generation_row(block, thread) for block in record.blocks]
+def thread_status(
+    record: Record, thread: Thread, search: Search, *, over: dict[tuple[int, str], GenerationRow]
+) -> ThreadStatus:
+    """How a thread stands; ``over`` remembers the rows of generations that are over, which change no more."""
+    rows = [_row(block, thread, over) for block in record.blocks]
     best = search.best_observed
     shown = None if record.current is None else record.current.of_thread(thread.name)
     n_scored = sum(not s.n_missing(record.plan) for s in shown or ())
@@ -94,6 +99,14 @@ def thread_status(record: Record, thread: Thread, search: Search) -> ThreadStatu
         evolved=tuple(finite(row.mean) for row in rows),
         references=tuple(finite(row.reference_mean) for row in rows),
     )
+
+
+def _row(block: Block, thread: Thread, over: dict[tuple[int, str], GenerationRow]) -> GenerationRow:
+    place = block.number, thread.name
+    row = over.get(place) or generation_row(block, thread)
+    if row.is_over:
+        over[place] = row
+    return row
 
 
 def finite(value: float) -> float | None:

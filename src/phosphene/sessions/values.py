@@ -91,6 +91,7 @@ class Present:
         stimuli: a showing for each stimulus: its first in this round.
         first: the number of each stimulus' first trial in this round.
         order: stimulus and trial, from 1 within the round, of each presentation.
+        codes: a digest of the candidates' codes.
     """
 
     block: int
@@ -100,6 +101,22 @@ class Present:
     stimuli: tuple[Showing, ...]
     first: Mapping[str, int]
     order: tuple[tuple[str, int], ...]
+    codes: str = ""
+
+
+@dataclass(frozen=True)
+class Past:
+    """A round on record that no longer waits.
+
+    Attributes:
+        block: the generation's number.
+        round: 0, or how often stimuli of it were shown again.
+        first: the number of each stimulus' first trial in this round.
+    """
+
+    block: int
+    round: int
+    first: Mapping[str, int]
 
 
 @dataclass(frozen=True)
@@ -108,15 +125,19 @@ class Receipt:
 
     Attributes:
         n_new: trials that count for the present block.
-        n_ignored: trials that had been told before.
+        n_ignored: trials that had been told before; a lost one is replaced by a response that is told later.
         n_late: trials of generations that are over: they are on record, but no search learns from them.
         updated: threads that learned from a generation by this call.
+        n_conflicting: of the trials that were ignored, those that are on record with another response.
+        conflict: the first of these in a sentence.
     """
 
     n_new: int
     n_ignored: int
     n_late: int = 0
     updated: tuple[str, ...] = ()
+    n_conflicting: int = 0
+    conflict: str = ""
 
 
 @dataclass(frozen=True, eq=False)

@@ -71,7 +71,7 @@ class Access:
 
     def _wrong_origin(self, headers: Mapping[str, str], public: bool) -> RefusalError | None:
         origin, site = headers.get("origin"), headers.get("sec-fetch-site", "none")
-        same = origin is None or urlsplit(origin).netloc.lower() == headers.get("host", "").lower()
+        same = origin is None or _network_place(origin) == headers.get("host", "").lower()
         # A link on another page may open the page; only the page itself may then ask for more.
         if same and (public or site in ("none", "same-origin")):
             return None
@@ -109,6 +109,14 @@ def _is_address(host: str) -> bool:
     except ValueError:
         return False
     return True
+
+
+def _network_place(origin: str) -> str | None:
+    """Host and port of an ``Origin`` header; None for one that is none, such as ``http://[``."""
+    try:
+        return urlsplit(origin).netloc.lower()
+    except ValueError:
+        return None
 
 
 def _host_name(host: str) -> str:

@@ -11,20 +11,20 @@ from datetime import UTC, datetime
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 from jaxtyping import Float
 from torch import Tensor
 
-from phosphene.errors import ParameterError, PhospheneError
+from phosphene.errors import PhospheneError
 from phosphene.sessions import Session, Showing
 from phosphene.store import encode_png
 from phosphene.web.session_messages import read_trials
+from phosphene.web.session_pixels import levels, stacked
 from phosphene.web.session_refusal import RefusalError
 
 #: Generations whose stimuli can be fetched: a slow client may still be at the one before.
 _KEPT = 2
 
-Levels = npt.NDArray[np.uint8]
+Images = Mapping[str, Float[Tensor, "c h w"]]
 
 
 class Desk:
@@ -35,7 +35,9 @@ class Desk:
         self._lock = threading.Lock()
         self._is_closed = False
         self._last_error = ""
-        self._stimuli: dict[int, dict[str, Levels]] = {}
+        self._remarks = ""  # on the generation that was over last
+        # Pictures as the session has them: the canvases around hundreds of reference images would fill the memory.
+        self._stimuli: dict[int, dict[str, Float[Tensor, "c h w"]]] = {}
         plan = session.plan
         self._display = plan.display
         # Where a stimulus is shown once at most, a trial is the first one if nothing else is said.
@@ -54,18 +56,16 @@ class Desk:
 
         Raises:
             ParameterError: the stimuli have several sizes.
+            RefusalError: they are too many, or too large, for one answer.
         """
         generation, showings, stimuli = self._ask()
         names = list(dict.fromkeys(showing.stimulus for showing in showings))
-        levels = [stimuli[name] for name in names]
-        sizes = sorted({image.shape[:2] for image in levels})
-        if len(sizes) > 1:
-            raise ParameterError(f"the stimuli have the sizes {sizes}: no single array holds them; fetch their PNGs")
+        images = stacked(self._display, [stimuli[name] for name in names])
         index = {name: i for i, name in enumerate(names)}
         file = io.BytesIO()
         np.savez(
             file,
-            images=np.stack(levels),
+            images=images,
             ids=np.array(names),
             shown=np.array([index[showing.stimulus] for showing in showings]),
             trial=np.array([showing.trial for showing in showings]),
@@ -81,7 +81,7 @@ class Desk:
             found = [stimuli[name] for stimuli in self._stimuli.values() if name in stimuli]
         if not found:
             raise RefusalError(404, f"there is no stimulus {name[:80]!r} in this generation; GET /ask lists them")
-        return encode_png(found[0])
+        return encode_png(levels(self._display.compose(found[0])))
 
     def tell(self, body: bytes) -> dict[str, Any]:
         """Put trials on record; what became of them. See :func:`read_trials` for the body's form."""
@@ -89,10 +89,11 @@ class Desk:
             trials = read_trials(body, trial=self._trial)
             with self._open() as session:
                 receipt = session.tell(trials)
+                self._remark(session, is_over=bool(receipt.updated))
         except PhospheneError as error:
-            self._last_error = f"{datetime.now(UTC):%H:%M:%S} UTC: {error}"
+            self._last_error = _now(str(error))
             raise
-        self._last_error = ""
+        self._last_error = _now(receipt.conflict) if receipt.conflict else ""
         return asdict(receipt)
 
     def advance(self) -> dict[str, Any]:
@@ -100,13 +101,15 @@ class Desk:
         with self._open() as session:
             if not session.status().is_asked:
                 raise RefusalError(409, "no stimuli of this generation were asked for, so it cannot be ended; GET /ask")
-            return {"updated": session.advance()}
+            updated = session.advance()
+            self._remark(session, is_over=True)
+            return {"updated": updated}
 
     def status(self) -> dict[str, Any]:
         """How the session stands."""
         with self._open() as session:
             status = session.status().to_json()
-            return {**status, "name": session.directory.resolve().name, "last_error": self._last_error}
+            return {**status, "name": session.directory.resolve().name, "last_error": self._last_error or self._remarks}
 
     def history(self) -> dict[str, Any]:
         """Rows for every trial and every generation."""
@@ -120,12 +123,12 @@ class Desk:
             pick = session.best(self._known(thread))
         if pick is None:
             raise RefusalError(404, "no candidate has a score yet; tell some first")
-        return encode_png(_levels(pick.image))
+        return encode_png(levels(pick.image))
 
     def recommended(self, thread: str | None) -> bytes:
         """The PNG of what the search recommends."""
         with self._open() as session:
-            return encode_png(_levels(session.recommended(self._known(thread)).image))
+            return encode_png(levels(session.recommended(self._known(thread)).image))
 
     def close(self) -> None:
         """Wait for what is being done, and do nothing more."""
@@ -139,14 +142,18 @@ class Desk:
                 raise RefusalError(503, "the server is ending; what was told before is on record")
             yield self._session
 
-    def _ask(self) -> tuple[int, Sequence[Showing], Mapping[str, Levels]]:
+    def _remark(self, session: Session, *, is_over: bool) -> None:
+        """Keep for the page what is to be said of a generation that is over, such as that nothing was learned."""
+        if is_over:
+            self._remarks = "; ".join(session.remarks(session.n_finished - 1))
+
+    def _ask(self) -> tuple[int, Sequence[Showing], Images]:
         with self._open() as session:
             showings = session.ask()
             generation = session.status().generation
             stimuli = self._stimuli.setdefault(generation, {})
             for showing in showings:
-                if showing.stimulus not in stimuli:
-                    stimuli[showing.stimulus] = _levels(self._display.compose(showing.image))
+                stimuli[showing.stimulus] = showing.image
             for old in sorted(self._stimuli)[:-_KEPT]:
                 del self._stimuli[old]
             return generation, showings, dict(stimuli)
@@ -156,6 +163,10 @@ class Desk:
         if thread is not None and thread not in names:
             raise RefusalError(404, f"there is no thread {thread[:80]!r}; this session has {', '.join(names)}")
         return thread
+
+
+def _now(sentence: str) -> str:
+    return f"{datetime.now(UTC):%H:%M:%S} UTC: {sentence}"
 
 
 def _row(showing: Showing) -> dict[str, Any]:
@@ -169,9 +180,3 @@ def _row(showing: Showing) -> dict[str, Any]:
         "is_reference": showing.is_reference,
         "url": f"/stimulus/{showing.stimulus}.png",
     }
-
-
-def _levels(image: Float[Tensor, "c h w"]) -> Levels:
-    """8-bit levels (h, w, 3), as the folder protocol's PNGs have them."""
-    levels = image.detach().clamp(0, 1).mul(255).round().expand(3, -1, -1).permute(1, 2, 0).cpu().numpy()
-    return np.ascontiguousarray(levels.astype(np.uint8))

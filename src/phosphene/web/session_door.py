@@ -8,6 +8,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from phosphene.web.session_access import Access
 from phosphene.web.session_messages import to_json
+from phosphene.web.session_refusal import RefusalError
 
 _HEADERS = {
     "cache-control": "no-store",
@@ -34,12 +35,18 @@ class Door:
             await send(message)
 
         public = scope["path"] == "/" and scope["method"] in ("GET", "HEAD")
-        refusal = self._access.refusal(Headers(scope=scope), public=public)
+        refusal = self._refusal(scope, public)
         if refusal is None:
             await self._app(scope, receive, send_strictly)
         else:
             extra = {"www-authenticate": 'Bearer realm="phosphene"'} if refusal.status == 401 else {}
             await error_response(refusal.status, str(refusal), extra)(scope, receive, send_strictly)
+
+    def _refusal(self, scope: Scope, public: bool) -> RefusalError | None:
+        try:
+            return self._access.refusal(Headers(scope=scope), public=public)
+        except Exception:  # before the token nobody is let in by a mistake, nor fills the terminal with it
+            return RefusalError(400, "the request's headers cannot be read")
 
 
 def error_response(status: int, sentence: str, headers: dict[str, str] | None = None) -> Response:

@@ -75,7 +75,7 @@
     at("waiting").textContent = status.is_asked ? status.n_waiting : "not asked for";
     at("trials").textContent = status.n_trials;
     at("lost").textContent = status.n_lost;
-    complain(status.problem || (status.last_error ? "Last error: " + status.last_error : ""));
+    complain(status.problem || (status.last_error ? "Last message: " + status.last_error : ""));
     const curves = status.threads.map(curveOf), mark = JSON.stringify(curves);
     if (mark !== drawn) {
       drawn = mark;
