@@ -228,6 +228,14 @@ def test_functions_and_addresses_need_trust():
     assert reopen(document, trust=True).box == HTTPScorer("http://127.0.0.1:1/score", token_from="LAB_TOKEN")
 
 
+def test_a_record_that_asks_for_very_large_batches_needs_trust():
+    net = ph.load("efficientnet_lite0")
+    document = units(net, ph.Channel("blocks.0", 3), batch_size=257).describe()
+    with pytest.raises(TrustError, match="would show 257 images at once.*--trust"):
+        reopen(document)
+    assert reopen(document, trust=True).box.batch_size == 257
+
+
 def test_what_has_a_record_but_no_name_cannot_come_back():
     document = through_json(as_scorer(lambda x: x))
     for trust in (False, True):

@@ -8,7 +8,7 @@ from typing import Any, Final, cast
 
 from phosphene._component import check_size, decode
 from phosphene._types import JSON
-from phosphene.errors import ParameterError, RecipeError
+from phosphene.errors import ParameterError, RecipeError, TrustError
 from phosphene.models.network import Network
 from phosphene.models.trusted import reload_trusted
 from phosphene.objectives import Objective
@@ -25,6 +25,8 @@ _HOW: Final[Mapping[str, Any]] = MappingProxyType(
     {"readout": Readout, "noise": Noise | None, "repeats": int, "batch_size": int | None}
 )
 _SCORER = frozenset({"kind", "box", *_HOW})
+#: Images at once that a document may ask for without trust: some 4 GiB with the bundled network.
+_MAX_UNTRUSTED = 256
 _UNITS = frozenset({"kind", "network", "objectives", "batch_size", "resize"})
 
 
@@ -80,7 +82,13 @@ def _units(document: Mapping[str, JSON], path: str, *, net: Network | None, trus
         found = reload_trusted({key: value for key, value in saved.items() if key != "digest"}, trust=trust)
     if found.digest != saved.get("digest"):
         raise RecipeError(f"{path}.network.digest: {found.name} has other weights than the network of this scorer")
-    return _guarded(lambda: UnitScorer(found, objectives, batch_size, resize), path)
+    box = _guarded(lambda: UnitScorer(found, objectives, batch_size, resize), path)
+    if batch_size > _MAX_UNTRUSTED and not trust:
+        raise TrustError(
+            f"{path}.batch_size: would show {batch_size} images at once, for which few memories have room; allow that "
+            "with trust=True (--trust) if yours has"
+        )
+    return box
 
 
 def _guarded(build: Any, path: str) -> Any:
