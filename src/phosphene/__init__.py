@@ -22,6 +22,7 @@ from phosphene._version import __version__
 
 if TYPE_CHECKING:
     from phosphene import (
+        atlas,
         attribution,
         blocks,
         conditioners,
@@ -42,7 +43,7 @@ if TYPE_CHECKING:
     from phosphene.blocks import explain
     from phosphene.collection import collect
     from phosphene.evolution import evolve, replay
-    from phosphene.models import Network, layers, load, overrides, wrap
+    from phosphene.models import Network, layers, load, wrap
     from phosphene.parameterizations import Fourier, Pixels
     from phosphene.recipes import Recipe
     from phosphene.recipes.field_mapping import receptive_field
@@ -65,30 +66,25 @@ _HOMES = MappingProxyType(
         **dict.fromkeys(("Channel", "Direction", "Layer", "Logit", "Neuron", "Unit"), "phosphene.units"),
     }
 )
-#: Rooms, and where they are.
-_ROOMS = MappingProxyType(
+#: Rooms that hang on this module.
+_ROOMS = frozenset(
     {
-        **{
-            name: f"phosphene.{name}"
-            for name in (
-                "attribution",
-                "blocks",
-                "conditioners",
-                "errors",
-                "objectives",
-                "optimizers",
-                "parameterizations",
-                "projections",
-                "recipes",
-                "regularizers",
-                "scorers",
-                "sessions",
-                "spaces",
-                "stages",
-                "transforms",
-            )
-        },
-        "overrides": "phosphene.models.overrides",
+        "atlas",
+        "attribution",
+        "blocks",
+        "conditioners",
+        "errors",
+        "objectives",
+        "optimizers",
+        "parameterizations",
+        "projections",
+        "recipes",
+        "regularizers",
+        "scorers",
+        "sessions",
+        "spaces",
+        "stages",
+        "transforms",
     }
 )
 
@@ -107,6 +103,7 @@ __all__ = [
     "TotalVariation",
     "Unit",
     "__version__",
+    "atlas",
     "attribute",
     "attribution",
     "blocks",
@@ -119,7 +116,6 @@ __all__ = [
     "load",
     "objectives",
     "optimizers",
-    "overrides",
     "parameterizations",
     "projections",
     "receptive_field",
@@ -138,7 +134,7 @@ __all__ = [
 
 def __getattr__(name: str) -> Any:
     if name in _ROOMS:
-        return importlib.import_module(_ROOMS[name])
+        return importlib.import_module(f"phosphene.{name}")
     if name not in _HOMES:
         raise AttributeError(f"module 'phosphene' has no attribute {name!r}")
     return getattr(importlib.import_module(_HOMES[name]), name)

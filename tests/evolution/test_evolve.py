@@ -13,6 +13,7 @@ from phosphene import store
 from phosphene.errors import ArgumentError, EvolutionError, ImageError, ParameterError, RecipeError, TrustError
 from phosphene.evolution import Evolution
 from phosphene.evolution.plots import principal_components
+from phosphene.models import overrides
 from phosphene.optimizers import CMAES, RandomSearch
 
 
@@ -164,7 +165,7 @@ def test_the_render_engine_evolves_without_a_gradient_too(space):
         ({"conditioners": (ph.conditioners.Normalize(),)}, "conditioners"),
         ({"transparency": "gradients"}, "transparency"),
         ({"tiles": ph.conditioners.Tiles(32, 32)}, "tiles"),
-        ({"overrides": (ph.overrides.GuidedReLU(),)}, "overrides"),
+        ({"overrides": (overrides.GuidedReLU(),)}, "overrides"),
     ],
 )
 def test_what_changes_gradients_is_refused_beside_an_optimizer_that_asks_for_none(changes, words):
