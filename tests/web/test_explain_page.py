@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 import torch
-from browsers import CHROMIUM, DRIVER, browsing, complaints, until
+from browsers import CHROMIUM, DRIVER, asked, complaints, metrics, until, untroubled
 from explaining import NAMES, made_up
 from selenium import webdriver
 from selenium.webdriver import ActionChains
@@ -33,12 +33,6 @@ pytestmark = [
 
 
 @pytest.fixture(scope="module")
-def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[webdriver.Chrome]:
-    with browsing(tmp_path_factory.mktemp("profile")) as driver:
-        yield driver
-
-
-@pytest.fixture(scope="module")
 def explanation() -> Explanation:
     return made_up()
 
@@ -50,16 +44,8 @@ def address(explanation: Explanation, tmp_path_factory: pytest.TempPathFactory) 
 
 @pytest.fixture(autouse=True)
 def no_complaints(browser: webdriver.Chrome) -> Iterator[None]:
-    browser.get("about:blank")
-    metrics(browser, 1280, 800)
-    complaints(browser)
-    yield
-    assert complaints(browser) == []
-
-
-def metrics(browser: webdriver.Chrome, width: int, height: int) -> None:
-    size = {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": width < 500}
-    browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size)
+    with untroubled(browser):
+        yield
 
 
 def opened(browser: webdriver.Chrome, address: str, where: str = "") -> webdriver.Chrome:
@@ -133,9 +119,9 @@ def test_it_opens_from_disk_at_the_deepest_layer_s_strongest_position(
     assert channels(browser) == layer.top[:, row, column].tolist()
     assert browser.title == "cat.png in a small network – phosphene"
     assert text(browser, "notes").splitlines() == ["Made up.", "Seed 0."]
-    loaded = browser.execute_script("return performance.getEntriesByType('resource').map(entry => entry.name)")
-    folder = address.removesuffix("index.html")
-    assert all(name.startswith(folder) or name.startswith("data:") for name in loaded)
+    folder, loaded = address.removesuffix("index.html"), asked(browser)
+    assert {f"{folder}data/page.js", address} <= set(loaded)
+    assert all(name.startswith((folder, "data:", "about:blank")) for name in loaded)
     sources = browser.execute_script(
         "return [...document.querySelectorAll('[src]')].map(e => e.src).concat([...document.querySelectorAll('.tile')]"
         ".map(e => getComputedStyle(e).backgroundImage.slice(5, -2)).filter(a => a.includes(':')))"

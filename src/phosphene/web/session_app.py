@@ -1,14 +1,12 @@
-"""The HTTP side of a session's server, on starlette and uvicorn: what is served where, and how much is read."""
+"""The HTTP side of a session's server, on starlette: what is served where, and how much is read."""
 
 from __future__ import annotations
 
 import asyncio
 import logging
-import socket
 from collections.abc import Awaitable, Callable
 from typing import Any
 
-import uvicorn
 from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
@@ -16,7 +14,6 @@ from starlette.middleware import Middleware
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.routing import Route
-from starlette.types import ASGIApp
 
 from phosphene.errors import PhospheneError, StorageError
 from phosphene.web.session_access import Access
@@ -29,8 +26,6 @@ from phosphene.web.session_refusal import RefusalError
 #: Bytes of a request's body; a generation of 1,000 stimuli with 400 channels takes about 8 MB.
 MAX_BODY = 8 << 20
 BODY_S = 30  # in which a body has to arrive
-_PATIENCE_S = 10  # for requests that are being answered when the server is told to end
-_TICK_S = 0.1
 _LOG = logging.getLogger(__name__)
 
 Answer = Callable[[Request], Awaitable[Response]]
@@ -56,27 +51,6 @@ def session_app(desk: Desk, access: Access) -> Starlette:
     )
     app.router.redirect_slashes = False  # an address is right or wrong
     return app
-
-
-async def run(app: ASGIApp, bound: socket.socket, stop: Callable[[], bool]) -> None:
-    """Serve ``app`` on a socket that listens, until ``stop`` says so or a signal comes."""
-    config = uvicorn.Config(
-        app,
-        http="h11",
-        ws="none",
-        lifespan="off",
-        log_config=None,
-        access_log=False,  # it would hold every client's requests, and is of no use to an experimenter
-        proxy_headers=False,  # nobody may say that a request came from elsewhere than it did
-        server_header=False,
-        timeout_graceful_shutdown=_PATIENCE_S,
-    )
-    server = uvicorn.Server(config)
-    serving = asyncio.create_task(server.serve(sockets=[bound]))
-    while not serving.done():
-        await asyncio.wait([serving], timeout=_TICK_S)
-        server.should_exit = server.should_exit or stop()
-    await serving
 
 
 def _route(path: str, answer: Answer, method: str = "GET") -> Route:

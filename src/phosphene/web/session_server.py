@@ -3,21 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
-import os
-import signal
-import socket
-import threading
-from collections.abc import Callable, Generator, Iterator
-from types import FrameType
+from collections.abc import Callable, Iterator
 
-from phosphene._component import check
-from phosphene.errors import MissingExtraError, ParameterError, StorageError
+from phosphene.errors import MissingExtraError
 from phosphene.sessions import Session
+from phosphene.web.listening import address_of, bound, signals_noted
 from phosphene.web.session_access import Access, is_loopback
 from phosphene.web.session_desk import Desk
-
-_BACKLOG = 128
 
 
 def serve(
@@ -48,26 +40,28 @@ def serve(
         StorageError: the address cannot be bound to, as when another program has the port.
     """
     try:
-        from phosphene.web.session_app import run, session_app
+        from phosphene.web.serving import run
+        from phosphene.web.session_app import session_app
     except ModuleNotFoundError as error:
         if error.name not in ("starlette", "uvicorn"):
             raise
         raise MissingExtraError("serving a session", "web") from None
     access = Access.at(host, token)
-    with _bound(host, port) as bound, _signals_noted() as noted:
-        for line in _greeting(host, bound.getsockname()[1], access.token):
+    with bound(host, port) as listening, signals_noted() as noted:
+        for line in _greeting(host, listening.getsockname()[1], access.token):
             say(line)
         desk = Desk(session)
         try:
-            asyncio.run(run(session_app(desk, access), bound, lambda: noted.is_set() or (stop is not None and stop())))
+            asyncio.run(
+                run(session_app(desk, access), listening, lambda: noted.is_set() or (stop is not None and stop()))
+            )
         finally:
             desk.close()
     say("The server has ended; the session holds every trial that was told.")
 
 
 def _greeting(host: str, port: int, token: str) -> Iterator[str]:
-    shown = {"0.0.0.0": "127.0.0.1", "::": "::1", "": "127.0.0.1"}.get(host, host)
-    address = f"http://[{shown}]:{port}" if ":" in shown else f"http://{shown}:{port}"
+    address = address_of(host, port)
     # A browser keeps what follows # to itself, so that the token stands in no request's address.
     yield f"Live page: {address}/#token={token}"
     yield f"Clients: {address} with the header 'Authorization: Bearer {token}'"
@@ -76,43 +70,3 @@ def _greeting(host: str, port: int, token: str) -> Iterator[str]:
             f"Warning: {host} can be reached from other machines, and nothing is encrypted: who reads the traffic can "
             "read the token, and tell responses. Prefer 127.0.0.1 and an SSH tunnel."
         )
-
-
-@contextlib.contextmanager
-def _bound(host: str, port: int) -> Generator[socket.socket]:
-    check(0 <= port < 2**16, "port", port, "a whole number from 0 to 65535")
-    try:
-        family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
-        bound = socket.socket(family, kind, protocol)
-    except OSError as error:
-        raise ParameterError(f"host is {host!r}: {error}; expected an address of this machine") from error
-    with bound:
-        try:
-            # As servers do, so that a port is free again at once after a server has ended; on Windows it would let
-            # two servers share a port.
-            if os.name == "posix":
-                bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            bound.bind(address)
-            bound.listen(_BACKLOG)  # before the address is said, so that nobody who reads it is turned away
-        except OSError as error:
-            raise StorageError(f"cannot serve at {host}:{port}: {error}; choose another port, or 0 for any") from error
-        yield bound
-
-
-@contextlib.contextmanager
-def _signals_noted() -> Generator[threading.Event]:
-    """Signals to end are noted instead of ending the process in the middle; the HTTP server sends its own on to us."""
-    noted = threading.Event()
-    if threading.current_thread() is not threading.main_thread():
-        yield noted
-        return
-
-    def note(number: int, frame: FrameType | None) -> None:
-        noted.set()
-
-    before = {number: signal.signal(number, note) for number in (signal.SIGINT, signal.SIGTERM)}
-    try:
-        yield noted
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
