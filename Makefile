@@ -5,16 +5,17 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 
-.PHONY: help demo test check format gallery quality bench clean
+.PHONY: help demo atlas-demo test check format gallery quality bench clean
 
 help:
-	@echo 'make demo     install the command line and render six layers and twelve classes into out/demo'
-	@echo 'make test     the whole test suite'
-	@echo 'make check    lint, format, types and import contracts'
-	@echo 'make gallery  a labelled sheet of pictures for every method, into docs/gallery'
-	@echo 'make quality  tables and contact sheets of picture quality, into benchmarks/'
-	@echo 'make bench    milliseconds per image and step, beside the bare pass and the peers'
-	@echo 'make clean    remove environments, caches and out/'
+	@echo 'make demo        install the command line and render six layers and twelve classes into out/demo'
+	@echo 'make atlas-demo  a small atlas of the bundled network, as pages that open from disk: out/atlas-site/index.html'
+	@echo 'make test        the whole test suite'
+	@echo 'make check       lint, format, types and import contracts'
+	@echo 'make gallery     a labelled sheet of pictures for every method, into docs/gallery'
+	@echo 'make quality     tables and contact sheets of picture quality, into benchmarks/'
+	@echo 'make bench       milliseconds per image and step, beside the bare pass and the peers'
+	@echo 'make clean       remove environments, caches and out/'
 
 $(BIN)/python:
 	@test -n '$(PYTHON)' || { echo 'phosphene needs Python 3.11 or newer: make PYTHON=/path/to/python3'; exit 1; }
@@ -26,16 +27,26 @@ $(VENV)/.installed: pyproject.toml constraints.txt | $(BIN)/python
 	$(PIP) install -c constraints.txt -e '.[cli]'
 	@touch $@
 
+$(VENV)/.installed-atlas: pyproject.toml constraints.txt | $(BIN)/python
+	$(PIP) install -c constraints.txt -e '.[cli,atlas]'
+	@touch $@ $(VENV)/.installed
+
 $(VENV)/.installed-dev: pyproject.toml constraints.txt | $(BIN)/python
 	$(PIP) install -c constraints.txt -e '.[dev]'
 	$(PIP) install --no-deps gan-face-generate==1.1.1
-	@touch $@ $(VENV)/.installed
+	@touch $@ $(VENV)/.installed $(VENV)/.installed-atlas
 
 # Threads that wait asleep: where other programs share the cores, torch's busy waiting makes everything up to seven times slower.
-demo test gallery: export OMP_WAIT_POLICY := PASSIVE
+demo atlas-demo test gallery: export OMP_WAIT_POLICY := PASSIVE
 
 demo: $(VENV)/.installed
 	$(BIN)/phosphene demo -o out/demo
+
+# A second call goes on with what is there, and makes only what is missing.
+atlas-demo: $(VENV)/.installed-atlas
+	$(BIN)/phosphene atlas build efficientnet_lite0 --out out/atlas --layers blocks.1 --layers blocks.4 --layers blocks.8 \
+		--layers blocks.11 --layers blocks.15 --layers classifier --units 0-15 --size 96
+	$(BIN)/phosphene atlas export out/atlas -o out/atlas-site
 
 # The pictures of the tests are too small for threads: the cores run tests side by side instead.
 test: export OMP_NUM_THREADS := 1

@@ -7,7 +7,7 @@ BENCH_PYTHON := $(BENCH_VENV)/bin/python
 BENCH_PIP := $(BENCH_PYTHON) -m pip --disable-pip-version-check
 BENCH_REQUIREMENTS := benchmarks/requirements-peers.txt benchmarks/requirements-peers-nodeps.txt
 
-.PHONY: bench quality quality-quick explore holdout evolution evolution-quick blocks
+.PHONY: bench quality quality-quick explore holdout evolution evolution-quick blocks atlas-bench
 
 $(BENCH_VENV)/.installed: pyproject.toml constraints.txt $(BENCH_REQUIREMENTS)
 	@test -n '$(PYTHON)' || { echo 'phosphene needs Python 3.11 or newer: make PYTHON=/path/to/python3'; exit 1; }
@@ -48,3 +48,11 @@ blocks: export OMP_NUM_THREADS := 1
 blocks: $(VENV)/.installed-dev
 	$(BIN)/python benchmarks/activation_grid.py
 	$(BIN)/python benchmarks/collection.py
+
+# What an atlas costs beside rendering, what it survives, and its pages at 100,000 units. Wants quiet cores; an hour.
+atlas-bench: export OMP_NUM_THREADS := 1
+atlas-bench: $(VENV)/.installed-dev
+	$(BIN)/python benchmarks/atlas_speed.py
+	$(BIN)/python benchmarks/atlas_faults.py
+	$(BIN)/python benchmarks/atlas_paper.py
+	$(BIN)/python benchmarks/atlas_site.py

@@ -86,3 +86,17 @@ def test_the_readme_explains_a_photograph(
     assert (tmp_path / "cam.png").is_file()
     assert (tmp_path / "examples.png").is_file()
     assert "of 2 photographs" in capsys.readouterr().out
+
+
+def test_the_readme_builds_an_atlas(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    text = README.read_text(encoding="utf-8").partition("## The whole network")[2]
+    found = re.search(r"```python\n(.*?)```", text, re.DOTALL)
+    assert found
+    monkeypatch.setattr(ph.Recipe, "stage_steps", property(lambda self: (min(2, self.steps),) * len(self.sizes)))
+    monkeypatch.chdir(tmp_path)
+    exec(compile(found[1], str(README), "exec"), {"ph": ph, "net": ph.load("efficientnet_lite0")})
+    out = capsys.readouterr().out
+    assert "positive" in out
+    assert out.strip().endswith("ok")

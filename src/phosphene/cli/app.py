@@ -9,6 +9,7 @@ import typer
 from typer.core import TyperGroup
 
 from phosphene.cli import console
+from phosphene.cli.atlas import atlas
 from phosphene.cli.attribute import attribute
 from phosphene.cli.demo import demo
 from phosphene.cli.dream import dream
@@ -51,6 +52,7 @@ app = typer.Typer(
 )
 for command in (layers, render, dream, attribute, examples, explain, evolve, replay, demo):
     app.command()(command)
+app.add_typer(atlas, name="atlas")
 app.add_typer(recipes, name="recipes")
 app.add_typer(session, name="session")
 
