@@ -21,8 +21,8 @@ def _own_cache(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.Mon
 @pytest.fixture(scope="session")
 def parts(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """An undisturbed atlas, each job's file by itself; not to be changed."""
+    from atlas_rigs import ALL, made
     from networks import conv_net
-    from rigs import ALL, made
 
     where = tmp_path_factory.mktemp("undisturbed") / "parts"
     report = made(conv_net(), where, compact=False, **ALL)
@@ -35,8 +35,8 @@ def parts(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def undisturbed(parts: Path) -> str:
     """The same, packed; not to be changed."""
+    from atlas_rigs import ALL, made
     from networks import conv_net
-    from rigs import ALL, made
 
     where = parts.parent / "packed"
     shutil.copytree(parts, where)

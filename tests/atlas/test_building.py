@@ -12,8 +12,8 @@ from typing import Any
 
 import pytest
 import torch
+from atlas_rigs import ALL, Interrupted, Losing, awkward_net, made, manifest_of, rows_of
 from networks import conv_net
-from rigs import ALL, Interrupted, Losing, awkward_net, made, manifest_of, rows_of
 
 import phosphene as ph
 from phosphene.atlas import working

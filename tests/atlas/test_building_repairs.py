@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from atlas_rigs import ALL, Interrupted, Losing, made, manifest_of, rows_of
 from networks import conv_net
-from rigs import ALL, Interrupted, Losing, made, manifest_of, rows_of
 
 from phosphene.atlas import queueing
 from phosphene.atlas.backends import Done, LocalBackend, Lost, Work

@@ -8,8 +8,8 @@ from dataclasses import replace
 from itertools import product
 
 import pytest
+from atlas_rigs import manifest_of
 from networks import conv_net
-from rigs import manifest_of
 
 from phosphene.atlas.jobs import Job, jobs, n_jobs, n_pictures, pictures_of, pictures_per_unit, units_of
 from phosphene.store.atlas import Manifest

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 import torch
+from atlas_rigs import QUICK, made, manifest_of
 from networks import conv_net, linear_net, nhwc_net, seeded, token_net, wrapped
-from rigs import QUICK, made, manifest_of
 from torch import nn
 
 import phosphene as ph

@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from atlas_rigs import awkward_net, manifest_of
 from networks import activations, conv_net, token_net, wrapped
-from rigs import awkward_net, manifest_of
 from torch import nn
 
 import phosphene as ph

@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from atlas_rigs import Interrupted, awkward_net, made, rows_of
 from networks import conv_net
-from rigs import Interrupted, awkward_net, made, rows_of
 
 import phosphene as ph
 from phosphene.atlas.state import status

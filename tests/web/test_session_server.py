@@ -389,7 +389,8 @@ def test_a_full_disk_is_said_and_telling_again_counts(rig: Served, monkeypatch: 
 
 
 def test_a_missing_extra_gives_the_install_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delitem(sys.modules, "phosphene.web.session_app", raising=False)
+    for module in ("session_app", "serving"):
+        monkeypatch.delitem(sys.modules, f"phosphene.web.{module}", raising=False)
     monkeypatch.setitem(sys.modules, "uvicorn", None)
     with (
         Session.open(make_session(tmp_path / "s")) as session,
