@@ -105,6 +105,7 @@ WRONG: list[tuple[dict[str, Any], type[Exception], str]] = [
     ({"units": 3}, ArgumentError, "are 3; expected numbers"),
     ({"units": [-1]}, ParameterError, "units is -1"),
     ({"units": [9]}, UnitRangeError, "unit 9 of layer 'conv1' was asked for, which has 4: use 0 to 3"),
+    ({"units": [0, 7]}, UnitRangeError, "which has 6, and none of the layers has more: use 0 to 5"),
     ({"units": []}, UnitRangeError, "unit none of layer 'conv1'"),
     ({"units": {"conv1": [0, 4]}}, UnitRangeError, "unit 4 of layer 'conv1'"),
     ({"units": {"conv7": [0]}}, ArgumentError, "names the layer 'conv7', which is not in the atlas"),

@@ -43,7 +43,7 @@ def asked(client: TestClient, path: str, **params: Any) -> Any:
     return answer.json()
 
 
-@pytest.mark.parametrize("sort", ["score", "robust", "percentile"])
+@pytest.mark.parametrize("sort", ["score", "robust", "percentile", "multiple"])
 def test_units_are_sorted_with_the_largest_first_and_the_unknown_last(client: TestClient, sort: str) -> None:
     values = [unit[sort] for unit in asked(client, "/api/units", layer="features.3", sort=sort)["units"]]
     known = [value for value in values if value is not None]

@@ -188,7 +188,7 @@ def test_a_unit_s_page_says_how_strong_its_score_is_among_photographs(browser: w
     opened(browser, disk + "unit.html#blocks.0:7")
     assert texts(browser, "#scores dd") == [f"{score:.3g}", f"{50 + 9 * score:.1f} %", f"{score / 4:.3g} ×"]
     assert texts(browser, "#scores dt")[0] == "score: its answer, the mean over positions"
-    assert texts(browser, "#scores dt")[1] == "percentile: of 1,000 photographs, so many drive it less"
+    assert texts(browser, "#scores dt")[1] == "of 1,000 photographs drive it less (percentile)"
     assert f"{score:.3g}" in text(browser, "histogram")
     own = browser.find_element(By.CSS_SELECTOR, "#histogram .own")
     bins = browser.find_elements(By.CSS_SELECTOR, "#histogram .bin")

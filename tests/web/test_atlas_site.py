@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import io
 import json
+import shutil
 import subprocess
 import sys
 from dataclasses import replace
@@ -18,11 +19,13 @@ from PIL import Image
 
 from phosphene.atlas.jobs import jobs
 from phosphene.errors import ParameterError, StorageError
-from phosphene.store.atlas import AtlasFolder, create_atlas
+from phosphene.store.atlas import AtlasFolder, create_atlas, open_atlas
 from phosphene.store.atlas.alignment import AlignedUnit, AlignmentTable
 from phosphene.store.png import read_png_document
+from phosphene.web.atlas_export import export_site
 from phosphene.web.atlas_site import Site
 from phosphene.web.atlas_units import public_address
+from phosphene.web.atlas_view import SHOWN_STATUSES
 
 SHAPES = (
     Shape("features.3", 44, ((0, 20), (30, 44))),
@@ -318,6 +321,33 @@ def test_a_damaged_row_is_told_and_the_others_are_there(folder: AtlasFolder, tmp
     assert broken.read("data/features.3/positive-0.webp")
 
 
+def test_a_damaged_row_counts_as_damaged_once_it_was_read(folder: AtlasFolder, tmp_path: Path) -> None:
+    broken = Site(broken_copy(folder, "features.3", tmp_path / "b"))
+    before = read(broken, "data/atlas.js")["layers"][0]["counts"]
+    assert before["damaged"] == 0  # an index is no proof
+    told = units_of(broken, "features.3")
+    lost = [place for place, unit in enumerate(told) if unit["pictures"][0]["status"] == "damaged"]
+    status = read(broken, "data/features.3/layer.js")["status"]
+    assert [place for place, code in enumerate(status) if SHOWN_STATUSES[code] == "damaged"] == lost != []
+    after = read(broken, "data/atlas.js")["layers"][0]["counts"]
+    assert after["damaged"] == len(lost)
+    assert sum(after.values()) == sum(before.values())
+    export_site(Site(broken.view.folder), tmp_path / "site")  # there everything is read
+    exported = (tmp_path / "site/data/features.3/layer.js").read_bytes()
+    assert exported == broken.read("data/features.3/layer.js")
+
+
+def test_what_was_collected_and_cannot_be_read_is_told(folder: AtlasFolder, tmp_path: Path) -> None:
+    assert read(Site(folder), "data/features.3/layer.js")["is_whole"] is True
+    shutil.copytree(folder.uri, tmp_path / "b")
+    path = tmp_path / "b/facts/features.3.parquet"
+    path.write_bytes(path.read_bytes()[:-40])
+    site = Site(open_atlas(str(tmp_path / "b")))
+    assert read(site, "data/features.3/layer.js")["is_whole"] is False
+    assert read(site, "data/classifier/layer.js")["is_whole"] is True
+    assert all(unit["answers"] is None and unit["pictures"][0]["src"] for unit in units_of(site, "features.3")[:3])
+
+
 def test_an_atlas_without_photographs_or_places_says_so(tmp_path: Path) -> None:
     manifest = made_up_manifest((Shape("features.3", 5),), negative=False, diversity=0)
     whole = make_atlas(tmp_path / "a", manifest, facts=False, side=8)
@@ -415,8 +445,6 @@ def test_facts_that_come_later_and_rows_that_are_made_anew_are_seen(tmp_path: Pa
 
 
 def test_a_damaged_activation_atlas_says_so_and_stops_nothing(folder: AtlasFolder, tmp_path: Path) -> None:
-    import shutil
-
     from phosphene.store.atlas import open_atlas
 
     shutil.copytree(folder.uri, tmp_path / "a")
@@ -453,8 +481,6 @@ def test_an_alignment_of_other_networks_is_refused(folder: AtlasFolder, tmp_path
 
 def test_activation_atlases_are_part_of_the_site(folder: AtlasFolder, tmp_path: Path) -> None:
     sys.path.insert(0, str(Path(__file__).parents[1] / "atlas" / "activations"))
-    import shutil
-
     from made_up import made_up_atlas
 
     from phosphene.store.atlas import open_atlas

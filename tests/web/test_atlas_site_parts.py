@@ -16,7 +16,7 @@ from phosphene.web.atlas_order import similarity_ranks
 from phosphene.web.atlas_pages import page_file
 from phosphene.web.atlas_reading import read_rows
 from phosphene.web.atlas_scripts import rounded, script, to_json
-from phosphene.web.atlas_sheets import mosaic_size, n_sheets, sheet_rows
+from phosphene.web.atlas_sheets import _tile, mosaic_size, n_sheets, sheet_rows
 from phosphene.web.atlas_view import AtlasView
 
 
@@ -121,6 +121,21 @@ def test_sheets_hold_all_tiles() -> None:
         *[(64, 64), (64, 960), (32, 512), (32, 512), (64, 512), (192, 512)]
     ]
     assert mosaic_size(100_000) == (192, 512)
+
+
+def test_a_tile_shows_what_is_transparent_and_no_colour_of_it() -> None:
+    picture = np.zeros((96, 48, 4), np.uint8)
+    picture[:48] = (250, 10, 10, 255)
+    picture[48:] = (0, 255, 0, 0)  # green that nobody sees
+    tile = _tile(picture, 64)
+    assert tile.shape == (64, 64, 4)
+    assert (tile[:, :15, 3] == 0).all()  # beside it
+    assert (tile[:, 49:, 3] == 0).all()
+    assert tile[:28, 18:46].reshape(-1, 4).tolist() == [[250, 10, 10, 255]] * (28 * 28)
+    assert (tile[40:, :, 3] == 0).all()
+    seen = tile[tile[:, :, 3] > 8]
+    assert seen[:, 1].max() < 40
+    assert (_tile(picture[:48, :, :3], 16)[:, :, 3] == 255).all()
 
 
 def test_pages_are_those_of_an_atlas_only() -> None:

@@ -114,7 +114,7 @@ def chosen_layers(net: Network, layers: Iterable[str] | str | None) -> list[Laye
 
 def chosen_units(layer: LayerShape, units: Units) -> tuple[tuple[int, int], ...]:
     """The units of a layer as half-open ranges that rise. Of numbers that are meant for all layers, those count that
-    the layer has.
+    this one has.
 
     Raises:
         UnitRangeError: a number that was given for this layer lies beyond it, or the layer has none of those given.

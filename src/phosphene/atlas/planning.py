@@ -13,7 +13,7 @@ from phosphene._version import __version__
 from phosphene.atlas.choosing import Units, chosen_layers, chosen_units
 from phosphene.atlas.small import small_recipe
 from phosphene.atlas.wishes import Wishes, check_wishes, listed, seeds_of
-from phosphene.errors import ArgumentError, ParameterError
+from phosphene.errors import ArgumentError, ParameterError, UnitRangeError
 from phosphene.models.network import Network
 from phosphene.models.probe import LayerShape
 from phosphene.render.recipe import Recipe
@@ -49,9 +49,11 @@ def plan(net: Network, **wishes: Unpack[Wishes]) -> Manifest:
     shapes = chosen_layers(net, wishes.get("layers"))
     _check_mapped(units, shapes)
     recipes = {shape.name: _recipe(net, shape, wishes) for shape in shapes}
+    layers = tuple(_layer(net, shape, units, recipes[shape.name]) for shape in shapes)
+    _check_listed(units, layers)
     return Manifest(
         network=network_of(net),
-        layers=tuple(_layer(net, shape, units, recipes[shape.name]) for shape in shapes),
+        layers=layers,
         negative=bool(wishes.get("negative", False)),
         diversity=wishes.get("diversity", 0),
         diversity_weight=1.0,
@@ -124,6 +126,18 @@ def _check_mapped(units: Units, shapes: Iterable[LayerShape]) -> None:
         raise ArgumentError(
             f"units names the layer {strange[0]!r}, which is not in the atlas; it has {', '.join(names)}"
         )
+
+
+def _check_listed(units: Units, layers: Iterable[AtlasLayer]) -> None:
+    """Numbers for all layers may be more than some have, but one of them has each."""
+    widest = max(layers, key=lambda layer: layer.n_channels)
+    if not isinstance(units, str | Mapping):
+        highest = max(units)
+        if highest >= widest.n_channels:
+            raise UnitRangeError(
+                f"unit {highest} of layer {widest.name!r} was asked for, which has {widest.n_channels}, and none of "
+                f"the layers has more: use 0 to {widest.n_channels - 1}"
+            )
 
 
 def _at_once(net: Network, recipe: Recipe) -> int:

@@ -35,9 +35,10 @@ def encode_webp(image: npt.NDArray[np.uint8], *, quality: int | None = None) -> 
         )
     pixels = np.repeat(image, 3, axis=2) if image.shape[2] == 1 else image
     buffer = io.BytesIO()
-    # method 4 of 6: the slower ones save under a twentieth of the bytes for several times the seconds.
+    # Of methods 0 to 6. Without loss, 4 takes five times the seconds of 1 for a hundredth of the bytes (96 px icons).
+    method = 1 if quality is None else 4
     Image.fromarray(np.ascontiguousarray(pixels)).save(
-        buffer, format="WEBP", lossless=quality is None, quality=quality or 75, method=4, exact=True
+        buffer, format="WEBP", lossless=quality is None, quality=quality or 75, method=method, exact=True
     )
     return buffer.getvalue()
 

@@ -8,7 +8,6 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from phosphene.store.atlas.records import STATUSES
 from phosphene.web.atlas_numbers import similarity
 from phosphene.web.atlas_scripts import Document, rounded
 from phosphene.web.atlas_search import find
@@ -17,7 +16,7 @@ from phosphene.web.atlas_units import units_document
 from phosphene.web.atlas_view import SHOWN_STATUSES, AtlasView
 from phosphene.web.session_refusal import RefusalError
 
-SORTS = ("unit", "score", "robust", "percentile", "similarity")
+SORTS = ("unit", "score", "robust", "percentile", "multiple", "similarity")
 LARGEST_PAGE = 500  # units
 _PAGE = 100
 _WHOLE = 9  # digits
@@ -38,15 +37,16 @@ def units(view: AtlasView, asked: Mapping[str, str]) -> Document:
     sort, status = asked.get("sort", "unit"), asked.get("status")
     start = whole(asked.get("start", "0"), "start")
     limit = min(whole(asked.get("limit", str(_PAGE)), "limit"), LARGEST_PAGE)
-    if sort not in SORTS or status not in (None, *STATUSES, "missing"):
+    if sort not in SORTS or status not in (None, *SHOWN_STATUSES):
         raise RefusalError(
-            422, f"expected sort to be one of {', '.join(SORTS)}, and status of {', '.join(STATUSES)}, missing"
+            422, f"expected sort to be one of {', '.join(SORTS)}, and status of {', '.join(SHOWN_STATUSES)}"
         )
     numbers, standing = view.units(slug), view.standing(slug)
     order = _order(view, slug, sort)
     if status is not None:
         order = order[standing.status[order] == SHOWN_STATUSES.index(status)]
-    columns = (standing.status, standing.score, standing.robust, summary(view, slug).percentile)
+    known = summary(view, slug)
+    columns = (standing.status, standing.score, standing.robust, known.percentile, known.multiple)
     shown = [
         _row(view, slug, int(numbers[i]), values=tuple(column[i] for column in columns))
         for i in order[start : start + limit].tolist()
@@ -94,13 +94,15 @@ def _order(view: AtlasView, slug: str, sort: str) -> npt.NDArray[np.intp]:
     if sort in ("unit", "similarity"):
         ranks = similarity(view, slug) if sort == "similarity" else None
         return np.arange(len(standing.status)) if ranks is None else np.argsort(ranks, kind="stable")
-    columns = {"score": standing.score, "robust": standing.robust, "percentile": summary(view, slug).percentile}
-    return np.argsort(-columns[sort], kind="stable")  # nan comes last
+    own = {"score": standing.score, "robust": standing.robust}
+    column = own[sort] if sort in own else getattr(summary(view, slug), sort)
+    return np.argsort(-column, kind="stable")  # nan comes last
 
 
 def _row(view: AtlasView, slug: str, number: int, *, values: tuple[Any, ...]) -> Document:
     status, *numbers = values
-    said = dict(zip(("score", "robust", "percentile"), (rounded(float(value)) for value in numbers), strict=True))
+    names = ("score", "robust", "percentile", "multiple")
+    said = dict(zip(names, (rounded(float(value)) for value in numbers), strict=True))
     address = f"{view.layers[slug].name}:{number}"
     shown = {"unit": number, "address": address, "label": view.label(slug, number), "status": SHOWN_STATUSES[status]}
     return shown | said

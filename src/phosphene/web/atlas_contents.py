@@ -73,10 +73,10 @@ def n_files(view: AtlasView, slug: str) -> dict[str, int]:
 
 
 def layer_files(view: AtlasView, slug: str) -> Iterator[str]:
-    """Names of all files of a layer."""
-    yield from ("layer.js", "mosaic.webp")
+    """Names of all files of a layer; those for which every row is read come before those that tell what was damaged."""
     for kind, n in n_files(view, slug).items():
         yield from (_numbered(kind, number) for number in range(n))
+    yield from ("layer.js", "mosaic.webp")
 
 
 def _numbered(kind: str, number: int) -> str:

@@ -12,6 +12,8 @@
     missing: "This picture has not been drawn yet.",
     damaged: "The stored picture is damaged.",
   };
+  const UNREADABLE = "How units answered photographs cannot be read of all of them: phosphene atlas verify tells which "
+    + "file is damaged.";
   let atlas = null;
 
   async function open() {
@@ -148,8 +150,8 @@
   };
 
   phosphene.atlas = {
-    STATUSES, WORDS, REASONS, open, layerOf, numbers, entry, placeOf, unitAt, parse, fragment, layerHref, unitHref,
-    paint, fileOf, tileOf, card, count, plural, shape, faults, standing, percentileOf, within, complain,
+    STATUSES, WORDS, REASONS, UNREADABLE, open, layerOf, numbers, entry, placeOf, unitAt, parse, fragment,
+    layerHref, unitHref, paint, fileOf, tileOf, card, count, plural, shape, faults, standing, percentileOf, within, complain,
     sayMissing, all: () => atlas,
   };
 })();

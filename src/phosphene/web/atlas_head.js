@@ -26,7 +26,7 @@
   function buildSearch(head) {
     const form = element("form", { role: "search", class: "search" }, head);
     element("input", { type: "search", id: "search", autocomplete: "off", spellcheck: "false", maxlength: 200,
-      placeholder: "Search units and classes", "aria-label": "Search the atlas", "aria-controls": "found" }, form);
+      placeholder: "Unit, layer, class or photograph", "aria-label": "Search the atlas", "aria-controls": "found" }, form);
     element("div", { id: "found", class: "found", hidden: "" }, form);
     form.addEventListener("submit", (event) => {
       event.preventDefault();

@@ -71,7 +71,7 @@
     const some = layer.n_units < layer.n_channels ? " of " + count(layer.n_channels) : "";
     const wrong = phosphene.atlas.faults(layer.counts);
     return layer.type + ", " + phosphene.atlas.shape(layer) + ". " + plural(layer.n_units, "unit") + some
-      + (wrong ? "; " + wrong : "") + ".";
+      + (wrong ? "; " + wrong : "") + "." + (numbers.is_whole ? "" : " " + phosphene.atlas.UNREADABLE);
   }
 
   function showWays() {

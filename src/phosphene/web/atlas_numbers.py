@@ -27,6 +27,7 @@ def layer_document(view: AtlasView, slug: str) -> Document:
         "percentile": _column(found.percentile),
         "multiple": _column(found.multiple),
         "similarity": None if ranks is None else ranks.tolist(),
+        "is_whole": found.is_whole,
     }
 
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from phosphene._version import __version__
-from phosphene.store.atlas.records import STATUSES
 from phosphene.web.atlas_api import LARGEST_PAGE, SORTS
 from phosphene.web.atlas_scripts import Document
+from phosphene.web.atlas_view import SHOWN_STATUSES
 
 _WHOLE = {"type": "integer", "minimum": 0, "maximum": 999_999_999}
 _NUMBER = {"type": ["number", "null"]}
@@ -15,15 +15,16 @@ _TEXT = {"type": "string"}
 _OBJECTS = {"type": "array", "items": {"type": "object"}}
 _ROW = {
     "type": "object",
-    "required": ["unit", "address", "label", "status", "score", "robust", "percentile"],
+    "required": ["unit", "address", "label", "status", "score", "robust", "percentile", "multiple"],
     "properties": {
         "unit": _WHOLE,
         "address": _TEXT,
         "label": _TEXT,
-        "status": {"enum": [*STATUSES, "missing", "damaged"]},
+        "status": {"enum": list(SHOWN_STATUSES)},
         "score": _NUMBER,
         "robust": _NUMBER,
         "percentile": _NUMBER,
+        "multiple": _NUMBER,
     },
 }
 
@@ -48,7 +49,7 @@ def openapi(*, image_search: bool) -> Document:
 def _units() -> Document:
     asked = [
         _parameter("layer", _TEXT, needed=True),
-        _parameter("status", {"enum": [*STATUSES, "missing"]}),
+        _parameter("status", {"enum": list(SHOWN_STATUSES)}),
         _parameter("sort", {"enum": list(SORTS)}),
         _parameter("start", _WHOLE),
         _parameter("limit", _WHOLE | {"description": f"at most {LARGEST_PAGE} are given"}),

@@ -8,7 +8,7 @@
     ["zero", "Photographs that leave it nearest to zero"]];
 
   const TOLD = "Each cut to the part that drives it, with the unit’s greatest answer over positions; the scores "
-    + "above are means.";
+    + "above are means, and the best photograph by its mean may be another one. Grey is beyond a photograph’s edge.";
 
   // Short, and told apart within a unit: how the address names a picture.
   const nameOf = ({ variant, member, seed }) => [variant, member, seed].join(".");
@@ -88,8 +88,9 @@
     const { score, percentile, multiple, robust, variant } = picture;
     figure(list, number(score), "score: its answer" + (unit.hasPositions ? ", the mean over positions" : ""));
     if (isKnown(percentile)) figure(list, percentileOf(percentile) + "\u00a0%",
-      "percentile: of " + (answers ? plural(answers.n, "photograph") : "the photographs") + ", so many drive it less");
-    if (isKnown(multiple) && variant !== "negative") figure(list, number(multiple) + "\u00a0×", "the best photograph");
+      "of " + (answers ? plural(answers.n, "photograph") : "the photographs") + " drive it less (percentile)");
+    if (isKnown(multiple) && variant !== "negative") figure(list, number(multiple) + "\u00a0×",
+      "the best photograph’s " + (unit.hasPositions ? "mean" : "answer") + (answers ? ", " + number(answers.max) : ""));
     if (isKnown(robust)) at("robust").textContent = "Shifted, scaled and turned, it is answered with " + number(robust)
       + " on average.";
   }
@@ -122,10 +123,11 @@
     if (held) list.querySelector("button")?.focus();
   }
 
-  function showExamples(unit) {
+  function showExamples(unit, isWhole) {
     const place = at("examples"), shown = new Set();
     let left = 0;
     place.replaceChildren();
+    if (!isWhole && !unit.answers) element("p", { class: "note" }, place, phosphene.atlas.UNREADABLE);
     for (const [kind, title] of KINDS) {
       const own = unit.examples.filter((example) => example.kind === kind).sort((a, b) => a.rank - b.rank);
       const found = own.filter(({ key }) => !shown.has(key));

@@ -83,17 +83,30 @@ def _laid_out(pictures: Iterable[tuple[int, Picture]], size: tuple[int, int], ti
         pixels = _pixels(picture)
         if pixels is not None:
             top, left = place // columns * tile, place % columns * tile
-            laid[top : top + tile, left : left + tile, :3] = cut_tile(pixels, (0, 0, *pixels.shape[:2]), tile)
-            laid[top : top + tile, left : left + tile, 3] = 255
+            laid[top : top + tile, left : left + tile] = _tile(pixels, tile)
     return encode_webp(laid, quality=_QUALITY)
 
 
+def _tile(pixels: Pixels, size: int) -> Pixels:
+    """A picture (h, w, 3 or 4) as a tile with transparency."""
+    if pixels.shape[2] == 3:
+        shown = cut_tile(pixels, (0, 0, *pixels.shape[:2]), size)
+        return np.dstack([shown, np.full((size, size), 255, np.uint8)])
+    side = max(pixels.shape[:2])
+    margins = [((side - n) // 2, (side - n + 1) // 2) for n in pixels.shape[:2]]
+    square, frame = np.pad(pixels, [*margins, (0, 0)]), (0, 0, side, side)
+    # Colours count by how much of them is seen: what is transparent leaves no fringe.
+    weighted = (square[:, :, :3] * (square[:, :, 3:] / np.float32(255)) + 0.5).astype(np.uint8)
+    opacity = cut_tile(square[:, :, 3], frame, size)[:, :, None]
+    colors = cut_tile(weighted, frame, size) * (255 / np.maximum(opacity, 1))
+    return np.concatenate([np.clip(colors, 0, 255).astype(np.uint8), opacity], axis=2)
+
+
 def _pixels(picture: Picture) -> Pixels | None:
-    """The picture in colours (h, w, 3); None where there is none, or it cannot be decoded."""
+    """The picture (h, w, 3 or 4); None where there is none, or it cannot be decoded."""
     if picture.image is None:
         return None
     try:
-        pixels = decode_webp(picture.image)
+        return decode_webp(picture.image)
     except StorageError:
         return None
-    return np.repeat(pixels, 3, axis=2) if pixels.shape[2] == 1 else pixels[:, :, :3]

@@ -86,8 +86,7 @@ class Site:
 
     def refresh(self) -> bool:
         """Look whether the atlases have grown; whether they have."""
-        sides = [self._side, *([] if self._other is None else [self._other])]
-        changed = [side.view.refresh() for side in sides]
+        changed = [side.view.refresh() for side in self._sides]
         changed.append(self._maps.refresh())
         if any(changed):
             self._made.clear()
@@ -111,7 +110,8 @@ class Site:
             KeyError: the site has no such file.
             StorageError: the atlas cannot be read.
         """
-        return self._made.get(path, lambda: self._make(path))
+        n_damaged = sum(side.view.n_damaged for side in self._sides)  # which numbers and counts tell
+        return self._made.get((path, n_damaged), lambda: self._make(path))
 
     def picture(self, picture_id: str, *, as_png: bool) -> bytes:
         """A picture by its id, as it is kept (WebP) or as PNG.
@@ -121,6 +121,10 @@ class Site:
             StorageError: it cannot be read.
         """
         return self._side.picture(picture_id, as_png=as_png)
+
+    @property
+    def _sides(self) -> list[Side]:
+        return [self._side, *([] if self._other is None else [self._other])]
 
     def _make(self, path: str) -> bytes:
         match path.split("/"):

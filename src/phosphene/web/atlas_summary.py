@@ -22,6 +22,7 @@ class Summary:
         multiple: the score as multiple of the largest of them.
         names: photographs that drive a unit most.
         name, unit, value: for each time one does, its place among the names, the unit and its answer.
+        is_whole: whether what was collected can be read of all units.
     """
 
     percentile: Floats
@@ -30,6 +31,7 @@ class Summary:
     name: npt.NDArray[np.int32]
     unit: npt.NDArray[np.int32]
     value: npt.NDArray[np.float32]
+    is_whole: bool
 
 
 def summary(view: AtlasView, slug: str) -> Summary:
@@ -38,7 +40,7 @@ def summary(view: AtlasView, slug: str) -> Summary:
 
 
 def _summary(view: AtlasView, slug: str) -> Summary:
-    """As far as the facts can be read; those of damaged files are as if nobody had collected them."""
+    """As far as the facts can be read."""
     layer, units, damages = view.layers[slug].name, view.units(slug), list[StorageError]()
     answers = view.folder.answers(layer, on_damage=damages.append)
     tops = view.folder.top_examples(layer, on_damage=damages.append)
@@ -52,4 +54,4 @@ def _summary(view: AtlasView, slug: str) -> Summary:
     hits = np.isin(tops.unit, units)
     used, name = np.unique(tops.key[hits], return_inverse=True)
     arrays = name.astype(np.int32), tops.unit[hits], tops.value[hits].astype(np.float32)
-    return Summary(percentile, multiple, [tops.keys[i] for i in used], *arrays)
+    return Summary(percentile, multiple, [tops.keys[i] for i in used], *arrays, is_whole=not damages)

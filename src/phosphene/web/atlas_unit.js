@@ -75,7 +75,7 @@
     showWays();
     showSteps();
     showPlate();
-    phosphene.plates.showExamples(unit);
+    phosphene.plates.showExamples(unit, numbers.is_whole);
     showNeighbours();
     if (!isNew) return;
     scrollTo(0, 0);

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Hashable, Iterable, Iterator
+from dataclasses import dataclass, replace
 from functools import partial
 from threading import Lock, RLock
 from typing import TYPE_CHECKING, Any, TypeVar, cast
@@ -13,7 +13,7 @@ import numpy.typing as npt
 
 from phosphene.store.atlas.records import STATUSES, VARIANTS, Picture, UnitFacts, Variant
 from phosphene.web.atlas_cache import SizedCache
-from phosphene.web.atlas_reading import Rows, Span, read_facts, read_rows
+from phosphene.web.atlas_reading import Damage, Rows, Span, read_facts, read_rows
 
 if TYPE_CHECKING:
     from phosphene.store.atlas import AtlasFolder
@@ -23,7 +23,7 @@ Floats = npt.NDArray[np.float64]
 
 #: Statuses of a unit as its layer's numbers count them: those of pictures, and two more.
 SHOWN_STATUSES = (*STATUSES, "missing", "damaged")
-_MISSING = len(STATUSES)
+_MISSING, _DAMAGED = SHOWN_STATUSES.index("missing"), SHOWN_STATUSES.index("damaged")
 _FACTS = "facts"  # their folder in an atlas
 _FILE_PICTURES = 48  # in a file of units, about: most of a megabyte
 _FACTS_PICTURES = 3  # that weigh as much as the photographs of a unit
@@ -64,6 +64,7 @@ class AtlasView:
         self.index, self._facts_files = folder.index(), frozenset(folder.place.entries(_FACTS))
         self._kept: dict[Hashable, Any] = {}
         self._making: dict[Hashable, RLock] = {}
+        self._damages: dict[str, frozenset[int]] = {}
         self._rows = SizedCache[Rows](_ROWS_BYTES, lambda rows: rows.size)
         self._facts = SizedCache[list[UnitFacts]](_FACTS_BYTES, _size)
         self._lock = Lock()
@@ -77,6 +78,7 @@ class AtlasView:
         with self._lock:
             self.index, self._facts_files = after, facts
             self._kept = {}  # what is being made goes where nobody looks
+            self._damages = {}
             self._rows.clear()
             self._facts.clear()
         return True
@@ -108,8 +110,17 @@ class AtlasView:
         return labels[unit] if self.layers[slug].is_output and unit < len(labels) else ""
 
     def standing(self, slug: str) -> Standing:
-        """How the units of a layer stand."""
-        return self.kept(("standing", slug), lambda: self._standing(slug))
+        """How the units of a layer stand. That a row is damaged is known as soon as it was read."""
+        found, damages = self.kept(("standing", slug), lambda: self._standing(slug)), self._damages.get(slug)
+        if not damages:
+            return found
+        is_damaged = np.isin(self.units(slug), list(damages))
+        return replace(found, status=np.where(is_damaged, np.int8(_DAMAGED), found.status))
+
+    @property
+    def n_damaged(self) -> int:
+        """Units whose first picture turned out damaged since the atlas was last looked at."""
+        return sum(map(len, self._damages.values()))
 
     def has_facts(self, slug: str) -> bool:
         """Whether the layer's units have facts."""
@@ -157,13 +168,23 @@ class AtlasView:
         for start in range(*places, _BLOCKS[0]):
             stop = min(start + _BLOCKS[0], places[1], len(units))
             rows = read_rows(self.folder, self.layers[slug].name, _span(units, (start, stop)), variant=variant)
+            self._note(slug, rows.damages)
             for one in rows.pictures:
                 place = int(np.searchsorted(units, one.unit))
                 if start <= place < stop and units[place] == one.unit:
                     yield place, one
 
     def _read_rows(self, slug: str, span: Span) -> Rows:
-        return read_rows(self.folder, self.layers[slug].name, span)
+        rows = read_rows(self.folder, self.layers[slug].name, span)
+        self._note(slug, rows.damages)
+        return rows
+
+    def _note(self, slug: str, damages: Iterable[Damage]) -> None:
+        first = ("positive", 0, self.manifest.seeds[0])
+        found = {one.unit for one in damages if (one.variant, one.member, one.seed) == first}
+        if found:
+            with self._lock:
+                self._damages[slug] = self._damages.get(slug, frozenset()) | found
 
     def _read_facts(self, slug: str, span: Span) -> list[UnitFacts]:
         return list(read_facts(self.folder, self.layers[slug].name, span))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from phosphene.errors import RecipeError, StorageError
@@ -39,7 +39,7 @@ class AtlasNetwork:
     input_size: tuple[int, int]
     n_channels: int
     preprocessing: Mapping[str, JSON]
-    labels: tuple[str, ...]
+    labels: tuple[str, ...] = field(repr=False)
 
 
 @dataclass(frozen=True)
@@ -102,7 +102,7 @@ class Manifest:
     diversity: int
     diversity_weight: float
     seeds: tuple[int, ...]
-    recipes: Mapping[str, JSON]
+    recipes: Mapping[str, JSON] = field(repr=False)
     job_size: int
     pictures: PictureFormat
     created: str
