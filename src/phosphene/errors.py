@@ -17,6 +17,7 @@
     ├── TrustError          PermissionError  a recipe that would import, run or download something
     ├── MissingExtraError   ImportError      an optional dependency is not installed
     ├── EvolutionError      RuntimeError     a scorer that failed in the middle of an evolution
+    ├── ClusterError        ConnectionError  a cluster that does not answer, or whose workers do not begin
     └── StorageError        OSError          a file that cannot be written or read
 
 Each one is also the builtin that a caller would guess. A message says what came, what was expected and what to do.
@@ -104,6 +105,10 @@ class EvolutionError(PhospheneError, RuntimeError):
     def __init__(self, message: str, partial: object) -> None:
         super().__init__(message)
         self.partial = partial
+
+
+class ClusterError(PhospheneError, ConnectionError):
+    """A cluster does not answer, its workers do not begin, or what they answer cannot be read."""
 
 
 class StorageError(PhospheneError, OSError):

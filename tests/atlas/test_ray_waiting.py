@@ -12,7 +12,7 @@ from phosphene.atlas.backends.backend import Lost
 from phosphene.atlas.backends.ray import RayBackend
 from phosphene.atlas.backends.waiting import Waiting
 from phosphene.atlas.jobs import Job
-from phosphene.errors import MissingExtraError, ParameterError, StorageError
+from phosphene.errors import ClusterError, MissingExtraError, ParameterError, StorageError
 
 A, B, C = (Job(name, "layer", "recipe", ()) for name in "abc")
 
@@ -98,21 +98,21 @@ def test_an_address_where_nobody_answers_is_told_at_once() -> None:
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))  # and does not listen
         address = f"127.0.0.1:{taken.getsockname()[1]}"
-        with pytest.raises(StorageError, match=rf"no Ray cluster answers at {address}: .*refused.*ray start --head"):
+        with pytest.raises(ClusterError, match=rf"no Ray cluster answers at {address}: .*refused.*ray start --head"):
             list(RayBackend(address).run(iter([A]), Never()))
 
 
 def test_the_address_of_the_environment_is_used(monkeypatch: pytest.MonkeyPatch) -> None:
     pytest.importorskip("ray")
     monkeypatch.setenv("RAY_ADDRESS", "no.such.host.invalid:6379")
-    with pytest.raises(StorageError, match="no Ray cluster answers at no.such.host.invalid:6379"):
+    with pytest.raises(ClusterError, match="no Ray cluster answers at no.such.host.invalid:6379"):
         list(RayBackend().run(iter([A]), Never()))
 
 
 def test_an_address_that_ray_does_not_understand_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
     pytest.importorskip("ray")
     monkeypatch.setenv("RAY_ADDRESS", "nonsense")
-    with pytest.raises(StorageError, match="no Ray cluster answers at nonsense: Invalid address format"):
+    with pytest.raises(ClusterError, match="no Ray cluster answers at nonsense: Invalid address format"):
         list(RayBackend().run(iter([A]), Never()))
 
 

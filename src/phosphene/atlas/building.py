@@ -84,6 +84,7 @@ def build(  # noqa: PLR0913 - the public door: what is positional, how is keywor
     Raises:
         NetworkError: the atlas there is of a network with other weights.
         StorageError: it was begun with another plan, or cannot be written.
+        ClusterError: no cluster answers, or its workers do not begin.
         Exception: as :func:`phosphene.atlas.plan`.
     """
     started = monotonic()

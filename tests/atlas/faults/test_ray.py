@@ -73,12 +73,12 @@ def test_nodes_may_come_and_go_and_drivers_may_die(seen: dict[str, dict]) -> Non
 def test_builds_that_cannot_begin_say_why(seen: dict[str, dict]) -> None:
     expected = {
         "room": (
-            "StorageError",
+            "ClusterError",
             r"no worker could be started within 1 s: each needs 64 CPU and 0 GPU of one node, and",
         ),
         "pickle": ("ArgumentError", r"the work cannot be sent to other processes: .*; give a network by its name"),
-        "opening": ("StorageError", r"no worker could be opened: The actor died unexpectedly"),
-        "version": ("StorageError", r"a worker has phosphene .* and this process 0\.0; install the same on every node"),
+        "opening": ("ClusterError", r"no worker could be opened: The actor died unexpectedly"),
+        "version": ("ClusterError", r"a worker has phosphene .* and this process 0\.0; install the same on every node"),
     }
     said = seen["refusals"]
     assert {name: kind for name, (kind, _) in said.items()} == {name: kind for name, (kind, _) in expected.items()}

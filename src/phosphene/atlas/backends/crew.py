@@ -13,7 +13,7 @@ from phosphene.atlas.backends.backend import Done, Lost
 from phosphene.atlas.backends.hand import Hand
 from phosphene.atlas.backends.waiting import MAX_ATTEMPTS, Waiting
 from phosphene.atlas.jobs import Job
-from phosphene.errors import StorageError
+from phosphene.errors import ClusterError
 
 #: How often the cluster is looked at for new nodes, in seconds.
 LOOK_EVERY_S = 2.0
@@ -90,7 +90,7 @@ class Crew:
         if any(member.is_open for member in self._members):
             self._open_until_s = now
         if now - self._open_until_s > self._posts.start_within_s:
-            raise StorageError(_why_none(self._posts, self._ray.cluster_resources()))
+            raise ClusterError(_why_none(self._posts, self._ray.cluster_resources()))
         if now < self._next_look_s:
             return
         self._next_look_s = now + LOOK_EVERY_S
@@ -124,7 +124,7 @@ class Crew:
         except self._ray.exceptions.RayError as error:
             cause = self._cause(error)
             if not member.is_open:
-                dead = StorageError(f"no worker could be opened: {_told(error)}")
+                dead = ClusterError(f"no worker could be opened: {_told(error)}")
                 self._not_opened(member, cause or dead, MAX_ATTEMPTS if cause else MAX_DEATHS)
             elif cause is None:
                 yield from self._lost(member, _told(error))
@@ -142,13 +142,13 @@ class Crew:
         if isinstance(error, self._ray.exceptions.RayTaskError):
             return error.cause
         if isinstance(error, self._ray.exceptions.RaySystemError):
-            return StorageError(f"a worker's answer cannot be read; is every node's software the same? {_told(error)}")
+            return ClusterError(f"a worker's answer cannot be read; is every node's software the same? {_told(error)}")
         return None
 
     def _opened(self, member: _Member, version: str) -> None:
         if version != __version__:
             what = f"a worker has phosphene {version} and this process {__version__}; install the same on every node"
-            self._not_opened(member, StorageError(what), MAX_ATTEMPTS)
+            self._not_opened(member, ClusterError(what), MAX_ATTEMPTS)
         else:
             member.opening, self._n_failures = None, 0
 

@@ -18,7 +18,7 @@ from phosphene.atlas.backends.backend import Done, Lost, Work
 from phosphene.atlas.backends.crew import Crew, Posts
 from phosphene.atlas.backends.waiting import Waiting
 from phosphene.atlas.jobs import Job
-from phosphene.errors import ArgumentError, MissingExtraError, StorageError
+from phosphene.errors import ArgumentError, ClusterError, MissingExtraError
 
 #: How long a cluster's address may take to answer, in seconds. Ray itself would ask for minutes.
 ANSWER_S = 10.0
@@ -71,7 +71,7 @@ class RayBackend:
         Raises:
             MissingExtraError: the extra "ray" is not installed.
             ArgumentError: the work cannot be sent to another process.
-            StorageError: no cluster answers, or no worker could be started in time, or ten in a row were killed before
+            ClusterError: no cluster answers, or no worker could be started in time, or ten in a row were killed before
                 one was open. Also what the work raises: in opening, once three failures in a row left no worker; in a
                 job, the third time.
         """
@@ -145,14 +145,14 @@ def _connect(ray: Any, address: str, n_cpus: int | None) -> None:
         with _environment():
             ray.init(address, num_cpus=n_cpus, include_dashboard=False, log_to_driver=False, configure_logging=False)
     except (ConnectionError, RuntimeError, ValueError, TimeoutError) as error:
-        raise StorageError(_unanswered(address, str(error))) from error
+        raise ClusterError(_unanswered(address, str(error))) from error
 
 
 def _check_answers(address: str, host: str, port: int) -> None:
     try:
         socket.create_connection((host.strip("[]"), port), ANSWER_S).close()
     except OSError as error:
-        raise StorageError(_unanswered(address, str(error))) from error
+        raise ClusterError(_unanswered(address, str(error))) from error
 
 
 def _unanswered(address: str, why: str) -> str:
