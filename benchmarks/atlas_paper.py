@@ -29,8 +29,8 @@ class Paper:
     lossy_bytes: float = 4963.5 * (224 / 96) ** 2
     lossless_bytes: float = 18313 * (224 / 96) ** 2
     # Measured on one core: WebP of 224 pixels (pictures of 96, enlarged), lossy of quality 80 and lossless.
-    lossy_s: float = 0.0041
-    lossless_s: float = 0.0296
+    lossy_s: float = 0.0038
+    lossless_s: float = 0.0077
     pack_bytes: float = 256 * 2**20
     # Measured on moto's S3: requests of a build for each job; the last GETs and the DELETE are the packing's.
     heads: float = 1.0
@@ -101,8 +101,9 @@ def _limits(of: Paper, fleet_jobs_per_s: float, driver_s: float, jobs: float) ->
         f"1. *Encoding* is the worker's own: {of.lossy_s * 1000:.1f} ms a picture lossy and {of.lossless_s * 1000:.0f} "
         f"ms without loss, beside {render_s * 1000:.0f} ms of rendering. Without loss the GPU would wait for "
         f"{100 * of.lossless_s / (of.lossless_s + render_s):.0f} % of the time, lossy for "
-        f"{100 * of.lossy_s / (of.lossy_s + render_s):.0f} %: an atlas of this size is lossy, or two workers share a "
-        "GPU (gpus_per_worker=0.5), so that one encodes while the other renders.",
+        f"{100 * of.lossy_s / (of.lossy_s + render_s):.0f} %, in one thread. A worker with an accelerator encodes in as "
+        "many as eight; where cores are few, two workers share a GPU (gpus_per_worker=0.5), so that one encodes while "
+        "the other renders.",
         f"2. *The driver's look whether a part is there* is one HEAD a job, one after another: {driver_s * 1000:.0f} "
         f"ms allow {1 / driver_s:.0f} jobs a second, and {of.gpus} GPUs on one atlas take {fleet_jobs_per_s:.0f} "
         f"({100 * fleet_jobs_per_s * driver_s:.0f} % of it). Jobs of 16 pictures would need "
@@ -115,8 +116,7 @@ def _limits(of: Paper, fleet_jobs_per_s: float, driver_s: float, jobs: float) ->
         f"{of.reads_at_once} at once, are {looking_s:.0f} s for an atlas; afterwards its "
         f"{of.latents * of.lossy_bytes / of.pack_bytes:.0f} packs are read in seconds.",
         f"5. *Packing* reads and writes {packing_gb:.0f} GB for each atlas in one process: minutes at 100 MB/s, once; "
-        "killed, it goes on. So is the check of all rows when a build goes on: its time grows with the atlas, and it "
-        "comes before the first job.",
+        "killed, it goes on. The check of all rows at the end reads as much once more (`--no-verify` leaves it out).",
         "6. *Writing* is far below what a store takes (thousands of PUTs a second for each prefix); a part that is "
         "refused is tried seven times, with growing waits.",
     ]

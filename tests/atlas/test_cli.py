@@ -9,7 +9,9 @@ from pathlib import Path
 from time import perf_counter
 from typing import Any
 
+import numpy as np
 import pytest
+import torch
 from typer.testing import CliRunner
 
 from phosphene.cli.app import app
@@ -17,6 +19,7 @@ from phosphene.cli.atlas import atlas
 from phosphene.cli.atlas_progress import note_of, shown
 from phosphene.cli.atlas_text import numbers_of
 from phosphene.errors import ParameterError
+from phosphene.store import write_png
 from phosphene.store.atlas import open_atlas
 
 # A factory cannot say how images are normalised; this network needs nothing.
@@ -172,6 +175,63 @@ def test_a_plan_says_how_many_how_long_and_how_large(run: Callable[..., Any], tm
     assert told["seconds"] > 0
     assert told["bytes"] > 1000
     assert not (tmp_path / "a").exists()
+
+
+def test_a_plan_knows_what_is_there_already(
+    run: Callable[..., Any], mistake: Callable[..., str], tmp_path: Path
+) -> None:
+    run("build", NET, "--out", "a", *QUICK, "--layers", "conv2", "--batch-size", 2)
+    again = ("build", NET, "--out", "a", *QUICK, "--layers", "conv2", "--dry-run")
+    assert "5 units, 5 pictures (positive each) in 3 jobs" in run(*again).stdout  # of two, as it was begun
+    assert "5 of 5 pictures are in a already" in run(*again).stdout
+    assert json.loads(run(*again, "--json").stdout)["there"] == 5
+    assert "a holds an atlas of another plan" in mistake(*again, "--negative", loads=True)
+
+
+def test_photographs_that_cannot_be_read_are_counted(
+    run: Callable[..., Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PHOSPHENE_CACHE", str(tmp_path / "cache"))
+    for name in ("one", "two", "three"):
+        write_png(
+            tmp_path / "photographs" / f"{name}.png", np.random.default_rng(0).integers(0, 255, (14, 14, 3), np.uint8)
+        )
+    (tmp_path / "photographs" / "broken.png").write_bytes(b"no picture")
+    build = ("build", NET, "--out", "a", *QUICK, "--layers", "conv1", "--images", "photographs")
+    assert "1 photograph could not be read, and left out." in run(*build).stderr
+
+
+def test_what_cannot_be_written_or_read_is_refused_before_anything_is_rendered(
+    run: Callable[..., Any], mistake: Callable[..., str], tmp_path: Path
+) -> None:
+    (tmp_path / "afile").write_text("a file")
+    (tmp_path / "photographs").mkdir()
+    (tmp_path / "photographs" / "notes.txt").write_text("no photograph")
+    build = ("build", NET, *QUICK, "--layers", "conv1", "--out")
+    assert "afile is not an atlas: it is a file" in mistake(*build, "afile")
+    assert "nothing can be written into afile/b: afile is a file" in mistake(*build, "afile/b").replace(
+        str(tmp_path) + "/", ""
+    )
+    assert "no image can be read from folder photographs" in mistake(*build, "a", "--images", "photographs", loads=True)
+    if not torch.cuda.is_available():
+        for dry in ((), ("--dry-run",)):
+            said = mistake(*build, "a", "--device", "cuda", *dry, loads=True)
+            assert "device is 'cuda', which cannot be used here" in said
+    assert "device is 'nonsense'; expected cpu" in mistake(*build, "a", "--device", "nonsense", "--dry-run", loads=True)
+    assert not (tmp_path / "a").exists()
+    run(*build, "a")
+    assert "unit.jpg would not be a PNG" in mistake("render", "a", "conv1:0", "-o", "unit.jpg")
+    assert not (tmp_path / "unit.jpg").exists()
+    assert "nothing can be written into afile" in mistake("export", "a", "-o", "afile")
+
+
+def test_an_alignment_that_could_not_be_written_is_refused_before_networks_run(
+    run: Callable[..., Any], mistake: Callable[..., str], tmp_path: Path
+) -> None:
+    (tmp_path / "photographs").mkdir()
+    write_png(tmp_path / "photographs" / "one.png", np.zeros((14, 14, 3), np.uint8))
+    said = mistake("align", "nowhere", "nor-here", "--images", "photographs", "-o", "photographs")
+    assert "photographs was not written: it is a folder; give the path of a file" in said
 
 
 MISTAKES = [

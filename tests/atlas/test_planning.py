@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -14,13 +15,16 @@ from torch import nn
 
 import phosphene as ph
 from phosphene.atlas import calibration
+from phosphene.atlas.backends.ray import RayBackend
+from phosphene.atlas.building import planned
 from phosphene.atlas.calibration import Cost, calibrate
 from phosphene.atlas.choosing import atlas_layers
 from phosphene.atlas.jobs import jobs
 from phosphene.atlas.rendering import Renderer
 from phosphene.atlas.summary import Plan, duration, size_of
+from phosphene.atlas.wishes import listed
 from phosphene.errors import ArgumentError, LayoutError, ParameterError, UnitRangeError, UnknownLayerError
-from phosphene.store.atlas import PictureFormat, open_atlas
+from phosphene.store.atlas import PictureFormat, create_atlas, open_atlas
 
 
 def test_the_same_arguments_make_the_same_plan() -> None:
@@ -92,6 +96,21 @@ def test_batches_depend_on_the_sizes_only() -> None:
     assert ph.atlas.plan(net, size=8, recipe=ph.recipes.get("class", 12, 10)).job_size == 2  # four views each
 
 
+def test_what_renders_them_decides_how_many_are_rendered_together(tmp_path: Path) -> None:
+    net, wishes = conv_net(), {"size": 12, "layers": ["conv1"]}
+    assert ph.atlas.plan(net, device="cpu", **wishes).job_size == 7
+    assert ph.atlas.plan(net, device="cuda:1", **wishes).job_size == 56
+    assert ph.atlas.plan(net, device="cuda", batch_size=3, **wishes).job_size == 3
+    there = str(tmp_path / "a")
+    found = partial(planned, net, there, listed(wishes))
+    assert found(device="auto")[0].job_size == (56 if torch.cuda.is_available() else 7)
+    assert found(device="auto", backend=RayBackend("local", gpus_per_worker=0.5))[0].job_size == 56
+    create_atlas(there, ph.atlas.plan(net, **wishes))
+    manifest, was = found(device="cuda")
+    assert was is not None
+    assert manifest.job_size == 7  # as it was begun
+
+
 def test_seeds_are_counted_or_given() -> None:
     assert manifest_of(conv_net(), seeds=3).seeds == (0, 1, 2)
     assert manifest_of(conv_net(), seeds=[7, 3]).seeds == (7, 3)
@@ -109,6 +128,7 @@ WRONG: list[tuple[dict[str, Any], type[Exception], str]] = [
     ({"units": []}, UnitRangeError, "unit none of layer 'conv1'"),
     ({"units": {"conv1": [0, 4]}}, UnitRangeError, "unit 4 of layer 'conv1'"),
     ({"units": {"conv7": [0]}}, ArgumentError, "names the layer 'conv7', which is not in the atlas"),
+    ({"device": "nonsense"}, ParameterError, "device is 'nonsense'; expected cpu, cuda"),
     ({"size": 4}, ParameterError, "size is 4; expected a whole number from 8"),
     ({"steps": -1}, ParameterError, "steps is -1"),
     ({"batch_size": 0}, ParameterError, "batch_size is 0"),

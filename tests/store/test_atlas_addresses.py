@@ -16,9 +16,10 @@ from fsspec.implementations.local import LocalFileSystem
 from fsspec.implementations.memory import MemoryFileSystem
 from made_up_atlases import everything, filled, ids, manifest, plan, rows
 
+from phosphene.atlas.finding import find_atlas
 from phosphene.errors import StorageError
 from phosphene.store import atomic
-from phosphene.store.atlas import AtlasFolder, create_atlas, is_there, open_atlas, opening, patience
+from phosphene.store.atlas import AtlasFolder, create_atlas, open_atlas, opening, patience
 from phosphene.store.atlas.local_place import LocalPlace
 from phosphene.store.atlas.patience import Patience, within
 from phosphene.store.atlas.remote_place import RemotePlace
@@ -191,6 +192,21 @@ def test_of_two_that_make_an_atlas_at_once_one_is_first(tmp_path):
     assert [path.name for path in tmp_path.iterdir()] == ["atlas.json"]
 
 
+def test_of_two_that_make_an_atlas_in_a_store_at_once_one_is_first():
+    """The other one comes between the look whether there is one and the writing."""
+
+    class Raced(MemoryFileSystem):
+        cachable = False
+
+        def pipe_file(self, path, value, mode="overwrite", **kwargs):
+            super().pipe_file(path, b"first", mode="overwrite")
+            super().pipe_file(path, value, mode=mode, **kwargs)
+
+    place = RemotePlace("memory://x", Raced(), f"/{uuid.uuid4().hex}", Patience(1, 0.0))
+    assert not place.create("atlas.json", b"second")
+    assert place.read("atlas.json") == b"first"
+
+
 def test_where_files_cannot_be_linked_an_atlas_is_made_too(tmp_path, monkeypatch):
     monkeypatch.setattr(os, "link", _raiser(OSError(errno.EPERM, "no links")))
     place = LocalPlace(tmp_path)
@@ -310,24 +326,16 @@ def test_an_address_that_hangs_when_it_is_opened_is_given_up(monkeypatch):
         open_atlas(_address())
 
 
-def test_whether_an_atlas_is_there_is_told_without_reading_it(tmp_path):
-    for uri in (tmp_path / "a", _address()):
-        assert not is_there(uri)
+def test_whether_an_atlas_is_there_is_told(tmp_path):
+    for uri in (str(tmp_path / "a"), _address()):
+        assert find_atlas(uri) is None
         filled(uri, [])
-        assert is_there(uri)
-    (tmp_path / "a" / "atlas.json").write_bytes(b"{")
-    assert is_there(tmp_path / "a")
+        assert find_atlas(uri) is not None
     (tmp_path / "file").write_bytes(b"x")
-    assert not is_there(tmp_path / "file")
+    with pytest.raises(StorageError, match="file is not an atlas: it is a file"):
+        find_atlas(str(tmp_path / "file"))
     with pytest.raises(StorageError, match="nosuch"):
-        is_there("nosuch://host/x")
-
-
-def test_whether_an_atlas_is_there_is_asked_for_a_bounded_time(monkeypatch):
-    monkeypatch.setattr(opening, "_LIMIT_S", 0.05)
-    monkeypatch.setattr(MemoryFileSystem, "info", lambda *_, **__: time.sleep(1))
-    with pytest.raises(StorageError, match=r"memory://.* did not answer within 0\.05 seconds"):
-        is_there(_address())
+        find_atlas("nosuch://host/x")
 
 
 def test_the_weights_and_names_of_a_network_may_lie_elsewhere(tmp_path):

@@ -62,7 +62,11 @@ def _network(**changes):
         (_layer(units=((3, 3),)), r"layers\[0\]\.units: expected half-open"),
         (_layer(name=""), r"layers\[0\]\.name: expected a module's name"),
         (_layer(recipe="ff"), r"layers\[0\]\.recipe: expected the digest of one of recipes, got 'ff'"),
-        ({"layers": manifest().layers[:1] * 2}, r"layers: expected each layer once, got \['blocks.0', 'blocks.0'\]"),
+        ({"layers": ()}, r"layers: expected one layer at least, and each once, got \[\]"),
+        (
+            {"layers": manifest().layers[:1] * 2},
+            r"layers: expected one layer at least, and each once, got \['blocks.0', 'blocks.0'\]",
+        ),
         ({"job_size": 0}, "job_size: expected 1 to 10000, got 0; the manifest is damaged, or not by phosphene"),
         ({"seeds": ()}, r"seeds: expected 1 to 10000 seeds that differ.*got \(\)"),
         ({"seeds": (1, 1)}, "seeds: expected"),
@@ -148,3 +152,11 @@ def test_what_does_not_fit_is_named_by_its_path(change, message):
         from_form(to_form(_ONE) | change, _Outer, "x")
     with pytest.raises(StorageError, match="x.flag: the key is missing"):
         from_form({key: value for key, value in to_form(_ONE).items() if key != "flag"}, _Outer, "x")
+
+
+@pytest.mark.parametrize("text", [b"1e999", b"-1e400", b'"\\ud800"', b'"a \\uDFFF b"'])
+def test_a_manifest_with_what_no_page_can_say_is_refused(text):
+    data = manifest().to_bytes().replace(b'"created": ', b'"note": ' + text + b', "created": ', 1)
+    assert data != manifest().to_bytes()
+    with pytest.raises(StorageError, match="the document is not JSON"):
+        Manifest.from_bytes(data)

@@ -18,8 +18,9 @@ import pytest
 from made_up_atlases import everything, filled, ids, manifest, plan, rows
 from PIL import Image
 
+from phosphene.atlas.finding import find_atlas
 from phosphene.errors import StorageError
-from phosphene.store.atlas import create_atlas, is_there, open_atlas, opening
+from phosphene.store.atlas import create_atlas, open_atlas, opening
 from phosphene.store.webp import decode_webp
 
 _SERVER = """
@@ -77,9 +78,11 @@ def test_an_atlas_in_an_object_store_is_like_one_in_a_folder(s3):
 
 
 def test_whether_an_atlas_is_in_an_object_store_is_told(s3):
-    assert not is_there("s3://atlases/looked/for", storage_options=s3)
+    assert find_atlas("s3://atlases/looked/for", s3) is None
     filled("s3://atlases/looked/for", [], storage_options=s3)
-    assert is_there("s3://atlases/looked/for", storage_options=s3)
+    found = find_atlas("s3://atlases/looked/for", s3)
+    assert found is not None
+    assert found.manifest == manifest()
 
 
 def test_a_store_that_accepts_and_never_answers_is_given_up(monkeypatch):
@@ -94,7 +97,7 @@ def test_a_store_that_accepts_and_never_answers_is_given_up(monkeypatch):
         }
         started = time.monotonic()
         with pytest.raises(StorageError, match=r"s3://silent/atlas did not answer within 1 seconds; check the address"):
-            is_there("s3://silent/atlas", storage_options=options)
+            open_atlas("s3://silent/atlas", storage_options=options)
         assert time.monotonic() - started < 10
 
 

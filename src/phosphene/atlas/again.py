@@ -47,7 +47,7 @@ def render_again(  # noqa: PLR0913 - an entry point: what names a picture, and h
     """
     check_weights(net, manifest)
     job, row = _find(manifest, layer, (unit, variant, member, manifest.seeds[0] if seed is None else seed))
-    own = next((p.device for p in net.module.parameters()), torch.device("cpu"))
+    own = net.device
     renderer = Renderer(net, manifest, own if device is None else torch.device(device))
     try:
         return renderer.result(job, row)

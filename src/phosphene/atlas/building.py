@@ -14,10 +14,11 @@ from phosphene.atlas.planning import plan
 from phosphene.atlas.progress import BuildProgress, Meter
 from phosphene.atlas.repairing import drop_unreadable_parts, mend_damaged
 from phosphene.atlas.state import Status, status
-from phosphene.atlas.wishes import Wishes, check_wishes, listed
-from phosphene.atlas.working import Device, RenderWork, check_weights, digest_of
+from phosphene.atlas.wishes import Wishes, check_images, check_wishes, listed
+from phosphene.atlas.working import Device, RenderWork, check_weights, device_of, digest_of
 from phosphene.models.network import Network
 from phosphene.store.atlas import AtlasFolder, create_atlas
+from phosphene.store.atlas.manifest import Manifest
 
 
 @dataclass(frozen=True)
@@ -31,6 +32,7 @@ class BuildReport:
         n_failed: of these, those with another status than "ok".
         n_lost: pictures whose workers were lost again and again.
         n_damaged: jobs of which rows were damaged or missing, and packs that could not be read at all.
+        n_unread: photographs that could not be read.
         seconds: of the build.
         worker_s: of its workers, rendering and writing.
         rendering_s: of these, rendering alone.
@@ -42,6 +44,7 @@ class BuildReport:
     n_failed: int
     n_lost: int
     n_damaged: int
+    n_unread: int
     seconds: float
     worker_s: float
     rendering_s: float
@@ -74,7 +77,7 @@ def build(  # noqa: PLR0913 - the public door: what is positional, how is keywor
         backend: where the pictures are rendered; by default in this process.
         device: where to compute; by default where the network is, and with a backend an accelerator where a worker
             sees one.
-        retry_failed: whether units that could not be rendered are tried again.
+        retry_failed: whether units at which the network raised, or whose workers were lost, are tried again.
         compact: whether the files of the single jobs are put together at the end.
         verify: whether every row is read at the end, and rendered again where it is damaged.
         progress: True shows a bar; a function is told of a :class:`~phosphene.atlas.progress.Progressed`.
@@ -85,14 +88,21 @@ def build(  # noqa: PLR0913 - the public door: what is positional, how is keywor
         NetworkError: the atlas there is of a network with other weights.
         StorageError: it was begun with another plan, or cannot be written.
         ClusterError: no cluster answers, or its workers do not begin.
+        ImageError: no photograph can be read.
+        ParameterError: there is no such device here, and no backend.
         Exception: as :func:`phosphene.atlas.plan`.
     """
     started = monotonic()
     wishes = listed(wishes)
     check_wishes(wishes)
+    if images is not None:
+        check_images(net, images)
     chosen = LocalBackend() if backend is None else backend
-    folder, is_new = _folder(net, out, wishes, storage_options)
+    if backend is None:
+        device_of(net, device)  # before an atlas is begun for one that is not here
     where: Device = "auto" if device is None and backend is not None else device
+    manifest, was = planned(net, out, wishes, device=where, backend=backend, storage_options=storage_options)
+    folder, is_new = create_atlas(out, manifest, storage_options=storage_options), was is None
     work = RenderWork(net, _address(folder, out), storage_options, where, digest_of(folder.manifest))
     with Meter(progress) as meter:
         damaged = frozenset[str]() if is_new else drop_unreadable_parts(folder, meter)
@@ -101,20 +111,34 @@ def build(  # noqa: PLR0913 - the public door: what is positional, how is keywor
         if verify and (found := mend_damaged(folder, meter)):
             damaged |= found
             _make(made, retry_failed=False, compact=compact)
-        _join(net, folder, images, device=device, meter=meter)
-    return _report(made, len(damaged), monotonic() - started)
+        n_unread = _join(net, folder, images, device=device, meter=meter)
+    return _report(made, len(damaged), n_unread, monotonic() - started)
 
 
-def _folder(
-    net: Network, out: str, wishes: Wishes, storage_options: Mapping[str, Any] | None
-) -> tuple[AtlasFolder, bool]:
-    """The atlas, and whether it is new; one that was begun keeps its batches."""
+def planned(
+    net: Network,
+    out: str,
+    wishes: Wishes,
+    *,
+    device: Device,
+    backend: Backend | None = None,
+    storage_options: Mapping[str, Any] | None = None,
+) -> tuple[Manifest, AtlasFolder | None]:
+    """What :func:`build` would make at ``out``, and the atlas that is there already, which keeps its batches.
+
+    Raises:
+        NetworkError: the atlas there is of a network with other weights.
+        StorageError: the address cannot be read.
+        Exception: as :func:`phosphene.atlas.plan`.
+    """
     was = find_atlas(out, storage_options)
     if was is not None:
         check_weights(net, was.manifest)
         if wishes.get("batch_size") is None:
             wishes = {**wishes, "batch_size": was.manifest.job_size}
-    return create_atlas(out, plan(net, **wishes), storage_options=storage_options), was is None
+    # A driver without an accelerator may have workers that ask for one.
+    has_one = device == "auto" and bool(getattr(backend, "gpus_per_worker", None))
+    return plan(net, device="cuda" if has_one else device, **wishes), was
 
 
 def _address(folder: AtlasFolder, out: str) -> str:
@@ -130,14 +154,15 @@ def _make(made: Making, *, retry_failed: bool, compact: bool) -> None:
         made.folder.compact(progress=made.meter.reach)
 
 
-def _join(net: Network, folder: AtlasFolder, images: object, *, device: Device, meter: Meter) -> None:
+def _join(net: Network, folder: AtlasFolder, images: object, *, device: Device, meter: Meter) -> int:
+    """Write what is known of the units beside their pictures; the number of photographs that could not be read."""
     from phosphene.atlas.joining import join
 
     meter.begin("joining", 0, None)
-    join(net, folder, images=images, device=device, progress=meter.advance)
+    return join(net, folder, images=images, device=device, progress=meter.advance).n_skipped
 
 
-def _report(made: Making, n_damaged: int, seconds: float) -> BuildReport:
+def _report(made: Making, n_damaged: int, n_unread: int, seconds: float) -> BuildReport:
     return BuildReport(
         uri=made.folder.uri,
         status=status(made.folder),
@@ -145,6 +170,7 @@ def _report(made: Making, n_damaged: int, seconds: float) -> BuildReport:
         n_failed=sum(one.n_failed for one in made.done) + made.n_lost,
         n_lost=made.n_lost,
         n_damaged=n_damaged,
+        n_unread=n_unread,
         seconds=seconds,
         worker_s=sum(one.seconds for one in made.done),
         rendering_s=sum(one.rendering_s for one in made.done),

@@ -14,6 +14,7 @@ from torch import Tensor
 from phosphene.atlas.asking import asked
 from phosphene.atlas.jobs import Job, jobs
 from phosphene.atlas.rows import MOST_SCORES
+from phosphene.atlas.working import Device, device_of
 from phosphene.models.network import Network
 from phosphene.render import display
 from phosphene.render.recipe import Recipe
@@ -45,7 +46,7 @@ class Cost:
     n_bytes: float
 
 
-def calibrate(net: Network, manifest: Manifest, *, device: torch.device | str | None = None) -> tuple[Cost, ...]:
+def calibrate(net: Network, manifest: Manifest, *, device: Device = None) -> tuple[Cost, ...]:
     """Time a few steps of one batch of each layer; a rough guide, within about a quarter.
 
     Args:
@@ -54,10 +55,10 @@ def calibrate(net: Network, manifest: Manifest, *, device: torch.device | str | 
         device: where to compute; by default where the network is.
 
     Raises:
+        ParameterError: there is no such device here.
         Exception: what the network raises.
     """
-    own = next((p.device for p in net.module.parameters()), torch.device("cpu"))
-    place = own if device is None else torch.device(device)
+    place = device_of(net, device)
     layers = {layer.name: layer for layer in manifest.layers}
     with torch.inference_mode(False), torch.enable_grad():
         return tuple(_cost(net, manifest, layers[job.layer], job, place) for job in _first_jobs(manifest))

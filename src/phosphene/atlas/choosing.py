@@ -121,25 +121,30 @@ def chosen_units(layer: LayerShape, units: Units) -> tuple[tuple[int, int], ...]
         ArgumentError: no numbers of units.
         ParameterError: a number below 0.
     """
-    if isinstance(units, str):
-        if units != "all":
-            raise ArgumentError(f"units is {units!r}; expected 'all', numbers of units, or a mapping of layers to them")
-        return ((0, layer.n_channels),)
-    own = isinstance(units, Mapping)
-    wanted: Any = cast("Mapping[str, Any]", units).get(layer.name) if own else units
+    wanted = _wanted(layer.name, units)
     if wanted is None:
         return ((0, layer.n_channels),)
-    if isinstance(wanted, str) or not isinstance(wanted, Iterable):
-        raise ArgumentError(f"the units of {layer.name!r} are {wanted!r}; expected numbers, such as [0, 1]")
-    numbers = sorted({whole("units", one, 0, _MOST_UNITS) for one in cast("Iterable[Any]", wanted)})
+    numbers = sorted({whole("units", one, 0, _MOST_UNITS) for one in wanted})
     inside = [number for number in numbers if number < layer.n_channels]
-    if not inside or (own and inside != numbers):
+    if not inside or (isinstance(units, Mapping) and inside != numbers):
         came = "none" if not numbers else f"{numbers[-1]}"
         raise UnitRangeError(
             f"unit {came} of layer {layer.name!r} was asked for, which has {layer.n_channels}: use 0 to "
             f"{layer.n_channels - 1}"
         )
     return tuple(_ranges(inside))
+
+
+def _wanted(name: str, units: Units) -> Iterable[Any] | None:
+    """The numbers wanted of a layer; None for all."""
+    if isinstance(units, str):
+        if units != "all":
+            raise ArgumentError(f"units is {units!r}; expected 'all', numbers of units, or a mapping of layers to them")
+        return None
+    wanted: Any = cast("Mapping[str, Any]", units).get(name) if isinstance(units, Mapping) else units
+    if wanted is not None and (isinstance(wanted, str) or not isinstance(wanted, Iterable)):
+        raise ArgumentError(f"the units of {name!r} are {wanted!r}; expected numbers, such as [0, 1]")
+    return cast("Iterable[Any] | None", wanted)
 
 
 def _ranges(numbers: Sequence[int]) -> Iterator[tuple[int, int]]:

@@ -94,7 +94,7 @@ class _Side:
     layers: Mapping[str, Sequence[int]]
 
     def ask(self, source: Source, path: Path, *, device: torch.device | str | None, **how: Any) -> AnswerFile:
-        own = next((p.device for p in self.net.module.parameters()), torch.device("cpu"))
+        own = self.net.device
         where = own if device is None else usable_device(device)
         return ask(self.net, self.layers, source, path, device=where, **how)
 

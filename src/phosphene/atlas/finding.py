@@ -8,6 +8,7 @@ from typing import Any
 from phosphene.errors import StorageError
 from phosphene.store.atlas import AtlasFolder, open_atlas
 from phosphene.store.atlas.places import is_missing
+from phosphene.store.atlas.reaching import reach
 
 
 def find_atlas(uri: str, storage_options: Mapping[str, Any] | None = None) -> AtlasFolder | None:
@@ -19,6 +20,9 @@ def find_atlas(uri: str, storage_options: Mapping[str, Any] | None = None) -> At
     try:
         return open_atlas(uri, storage_options=storage_options)
     except StorageError as error:
+        local = reach(uri, storage_options).local
+        if local is not None and local.exists() and not local.is_dir():
+            raise
         if isinstance(error.__cause__, StorageError) and is_missing(error.__cause__):
             return None
         raise

@@ -8,6 +8,8 @@ from datetime import UTC, datetime
 from math import prod
 from typing import Unpack
 
+import torch
+
 from phosphene._types import JSON
 from phosphene._version import __version__
 from phosphene.atlas.choosing import Units, chosen_layers, chosen_units
@@ -27,11 +29,13 @@ _MOST_AT_ONCE, _INPUTS_AT_ONCE = 16, 8
 _ACCELERATED = 8
 
 
-def plan(net: Network, **wishes: Unpack[Wishes]) -> Manifest:
+def plan(net: Network, *, device: torch.device | str | None = None, **wishes: Unpack[Wishes]) -> Manifest:
     """What an atlas of a network is to hold. Nothing is rendered: the network is asked for its layers and weights.
 
     Args:
         net: the network.
+        device: where it will be rendered, by default where the network is: an accelerator renders more pictures
+            together.
         wishes: what is to be shown, and how: see :class:`~phosphene.atlas.wishes.Wishes`.
 
             layers, units, recipe, size, steps, negative, diversity, seeds, pictures, batch_size: as there.
@@ -59,7 +63,7 @@ def plan(net: Network, **wishes: Unpack[Wishes]) -> Manifest:
         diversity_weight=1.0,
         seeds=seeds_of(wishes.get("seeds", 1)),
         recipes={one.digest: one.to_json() for one in recipes.values()},
-        job_size=batch_size or min(_at_once(net, one) for one in recipes.values()),
+        job_size=batch_size or min(_at_once(net, one, _kind(net, device)) for one in recipes.values()),
         pictures=wishes.get("pictures", PictureFormat()),
         created=datetime.now(UTC).isoformat(timespec="seconds"),
         phosphene=__version__,
@@ -140,13 +144,22 @@ def _check_listed(units: Units, layers: Iterable[AtlasLayer]) -> None:
             )
 
 
-def _at_once(net: Network, recipe: Recipe) -> int:
+def _kind(net: Network, device: torch.device | str | None) -> str:
+    """The kind of a device: "cpu", "cuda", …"""
+    if device == "auto":
+        return "cuda" if torch.cuda.is_available() else "cpu"
+    try:
+        return net.device.type if device is None else torch.device(device).type
+    except RuntimeError as error:
+        raise ParameterError(f"device is {device!r}; expected cpu, cuda, cuda:1, mps, …, or auto") from error
+
+
+def _at_once(net: Network, recipe: Recipe, kind: str) -> int:
     """Pictures in a job: more where the network sees views that are smaller than its input.
 
     Nothing here depends on the memory that happens to be free: the same command must make the same plan tomorrow.
     """
     resized = not net.any_size or any(isinstance(t, ToInput | Resize | CropOrPad) for t in recipe.transforms)
     share = 1.0 if resized else prod(max(recipe.sizes)) / prod(net.input_size)
-    device = next((p.device.type for p in net.module.parameters()), "cpu")
     fitting = max(1, round(_INPUTS_AT_ONCE / (share * recipe.views)))
-    return min(_MOST_AT_ONCE, fitting) * (1 if device == "cpu" else _ACCELERATED)
+    return min(_MOST_AT_ONCE, fitting) * (1 if kind == "cpu" else _ACCELERATED)

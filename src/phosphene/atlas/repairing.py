@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from phosphene.atlas.jobs import jobs
 from phosphene.atlas.progress import Meter
+from phosphene.atlas.state import verify
 from phosphene.store.atlas import AtlasFolder
 from phosphene.store.atlas.parts import read_name
 
@@ -42,8 +42,7 @@ def mend_damaged(folder: AtlasFolder, meter: Meter) -> frozenset[str]:
         StorageError: the atlas cannot be read or written.
     """
     meter.begin("verifying", 0, None)
-    planned = ((job.id, job.layer, [one.id for one in job.pictures]) for job in jobs(folder.manifest))
-    report = folder.verify(planned, progress=meter.reach)
+    report = verify(folder, progress=meter.reach)
     # A file that is being written may be another builder's, and so may a pack whose parts are about to go.
     packs = {one.path for one in report.doubled if not _is_part(one.path)} - {one.path for one in report.damaged}
     drops = [drop for drop in report.drops if not drop.entry.is_temporary and drop.entry.path not in packs]

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
 
-from phosphene.atlas.jobs import n_pictures, pictures_of
-from phosphene.store.atlas import AtlasFolder
+from phosphene.atlas.jobs import jobs, n_pictures, pictures_of
+from phosphene.store.atlas import AtlasFolder, Report
 from phosphene.store.atlas.manifest import AtlasLayer
 from phosphene.store.atlas.records import STATUSES, VARIANTS, Variant
 
@@ -110,3 +110,17 @@ def _layer(folder: AtlasFolder, layer: AtlasLayer, variant: Variant) -> LayerSta
         by_status={name: int(count) for name, count in zip(STATUSES, counts, strict=True)},
         seconds=float(rows.seconds[here].mean()) if here.any() else 0.0,
     )
+
+
+def verify(folder: AtlasFolder, *, progress: Callable[[int, int], None] | None = None) -> Report:
+    """Read every row of an atlas and say what is missing of its plan, damaged or doubled; nothing is changed.
+
+    Args:
+        folder: the atlas.
+        progress: called with the files read and their number.
+
+    Raises:
+        StorageError: it cannot be listed, or a file cannot be read for another reason than damage.
+    """
+    planned = ((job.id, job.layer, [one.id for one in job.pictures]) for job in jobs(folder.manifest))
+    return folder.verify(planned, progress=progress)

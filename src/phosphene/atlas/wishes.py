@@ -9,7 +9,8 @@ from typing import Any, TypedDict, cast
 from phosphene._component import check
 from phosphene.atlas.choosing import Units
 from phosphene.collection.plan import whole
-from phosphene.errors import ArgumentError, ParameterError, RecipeError, TrustError
+from phosphene.errors import ArgumentError, ImageError, ParameterError, RecipeError, TrustError
+from phosphene.models.network import Network
 from phosphene.render.recipe import Recipe
 from phosphene.store.atlas.manifest import PictureFormat
 
@@ -18,6 +19,8 @@ _MOST_SEEDS = 1000
 _MAX_SEED = 2**63 - 1
 _MAX_SIDE, _MAX_STEPS = 2**14, 10**6
 _LONGEST = 10**7
+#: Files of which one must be a photograph; where there are more, the reading itself will show.
+_MOST_TRIED = 1000
 
 
 class Wishes(TypedDict, total=False):
@@ -37,7 +40,7 @@ class Wishes(TypedDict, total=False):
         seeds: how many positive (and negative) pictures of each unit, or the seeds themselves.
         pictures: how they are stored; by default without loss.
         batch_size: pictures that are rendered together, which decides their last bits; by default what suits the
-            device, or what an atlas was begun with.
+            device where they are rendered, or what an atlas was begun with.
     """
 
     layers: Iterable[str] | str | None
@@ -50,6 +53,27 @@ class Wishes(TypedDict, total=False):
     seeds: int | Iterable[int]
     pictures: PictureFormat
     batch_size: int | None
+
+
+def check_images(net: Network, images: object) -> None:
+    """Refuse photographs of which none can be read, before everything is rendered.
+
+    Raises:
+        ImageError: none can.
+    """
+    from phosphene.collection.reading import Reader
+    from phosphene.collection.sources import open_source
+
+    source, reader = open_source(images), Reader(net)
+    if source.again is None or not source.n or source.n > _MOST_TRIED:
+        return
+    reasons: list[str] = []
+    for number in range(source.n):
+        found = reader.read(source.again(number))
+        if not isinstance(found, str):
+            return
+        reasons.append(f"{source.key(number)}: {found}")
+    raise ImageError(f"no image can be read from {source.name}; the first is {reasons[0]}")
 
 
 def listed(wishes: Wishes) -> Wishes:

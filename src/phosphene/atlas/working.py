@@ -68,7 +68,7 @@ class RenderWork:
             )
         net = self.network if isinstance(self.network, Network) else reload(self.network)
         check_weights(net, folder.manifest)
-        return RenderWorker(net, folder, _device(net, self.device))
+        return RenderWorker(net, folder, device_of(net, self.device))
 
 
 class RenderWorker:
@@ -146,9 +146,10 @@ def _encoded(row: Row, quality: int | None) -> Picture:
     return row.picture if row.pixels is None else replace(row.picture, image=encode_webp(row.pixels, quality=quality))
 
 
-def _device(net: Network, wanted: Device) -> torch.device:
+def device_of(net: Network, wanted: Device) -> torch.device:
+    """Where a worker computes. Raises `ParameterError` for a device that is not here."""
     if wanted is None:
-        return next((p.device for p in net.module.parameters()), torch.device("cpu"))
+        return net.device
     if wanted == "auto":
         return torch.device("cuda" if torch.cuda.is_available() else "cpu")
     return usable_device(wanted)

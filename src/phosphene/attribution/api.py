@@ -123,7 +123,7 @@ def find_method(method: str | Method) -> Method:
 
 def _place(net: Network) -> torch.device:
     """Where the network is."""
-    return next((p.device for p in net.module.parameters()), torch.device("cpu"))
+    return net.device
 
 
 def _baseline(net: Network, baseline: object) -> Float[Tensor, "c h w"]:

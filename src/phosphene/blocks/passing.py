@@ -43,7 +43,7 @@ def opened(
     places = {name: places_of(net.layer(name), net.input_size) for name in names}
     photo = fitted_photograph(net, image)
     read = frozenset[str]().union(*(compile_objectives([target], net).layers for target in targets))
-    own = next((p.device for p in net.module.parameters()), torch.device("cpu"))
+    own = net.device
     where = torch.device(own if device is None else device)
     with (
         torch.inference_mode(False),

@@ -147,7 +147,7 @@ def _at_once(net: Network, recipe: Recipe) -> int:
 
 def _settings(net: Network, seed: int, device: torch.device | str | None = None) -> Settings:
     """Without views that were held out: sixteen of the network's input size are more work than a small picture."""
-    own = next((p.device for p in net.module.parameters()), torch.device("cpu"))
+    own = net.device
     return Settings(
         seed=whole("seed", seed),
         device=own if device is None else usable_device(device),

@@ -123,7 +123,7 @@ def channel_means(
         ImageError: it is no image, or damaged.
     """
     spread = {layer: channels_of(net.layer(layer)) for layer in layers}
-    own = next((p.device for p in net.module.parameters()), torch.device("cpu"))
+    own = net.device
     where = own if device is None else usable_device(device)
     read = Reader(net).read(image)
     if isinstance(read, str):

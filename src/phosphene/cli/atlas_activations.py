@@ -66,12 +66,15 @@ def activations(
     """
     from phosphene.atlas.activations import UMAP, Icons, Principal
     from phosphene.blocks import Pictures
+    from phosphene.cli.writable import check_folder
     from phosphene.collection.sources import open_source
     from phosphene.store.atlas.activation_files import save_activation_atlas
 
     # What is cheap to refuse is refused before a network is loaded.
     source = open_source(images)
     _check_output(output, again)
+    if cache is not None:
+        check_folder(cache)
     how = {
         "n_activations": count,
         "grids": tuple(grid or (10, 20, 40)),
@@ -123,18 +126,23 @@ def _other(net: Network, text: str) -> tuple[Network, str]:
 
 def _check_output(output: str, again: bool) -> None:
     """Refuse an address that cannot be reached, a folder that cannot be written, an atlas that is there."""
-    from phosphene.cli.dream_output import check_writable
-    from phosphene.errors import StorageError
+    from phosphene.cli.writable import check_folder
+    from phosphene.errors import ParameterError, StorageError
     from phosphene.store.atlas.activation_files import ACTIVATIONS_FILE
+    from phosphene.store.atlas.libraries import arrow
+    from phosphene.store.atlas.opening import first_look
     from phosphene.store.atlas.reaching import reach
 
+    arrow()
+    if output.startswith("memory:"):
+        raise ParameterError(f"-o is {output!r}, which is gone when the command ends; expected a folder or s3://…")
     place = reach(output)
-    if place.entry(ACTIVATIONS_FILE) is not None and not again:
+    if place.local is not None:
+        check_folder(place.local)
+    if first_look(place, lambda brief: brief.entry(ACTIVATIONS_FILE)) is not None and not again:
         raise StorageError(
             f"{output} holds an activation atlas; choose another folder with -o, or replace it with --again"
         )
-    if place.local is not None:
-        check_writable(place.local / "0000.png")
 
 
 def _page(found: ActivationAtlas, output: str) -> Path:

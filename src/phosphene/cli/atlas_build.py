@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal, cast
 
 import typer
 
@@ -14,6 +14,7 @@ from phosphene.cli.networks import JsonOption, NetArgument, WeightsOption, load_
 if TYPE_CHECKING:
     from phosphene import Network
     from phosphene.atlas import BuildReport
+    from phosphene.atlas.wishes import Wishes
 
 OutOption = Annotated[
     str, typer.Option("--out", "-o", metavar="URI", help="A folder, or an address such as s3://bucket/atlas.")
@@ -67,7 +68,7 @@ def build(
     ] = None,
     device: Annotated[str | None, typer.Option(help="cpu, cuda, auto, … (default: where the network is)")] = None,
     batch_size: BatchOption = "auto",
-    retry_failed: Annotated[bool, typer.Option("--retry-failed", help="Try again what could not be rendered.")] = False,
+    retry_failed: Annotated[bool, typer.Option("--retry-failed", help="Try again where an error was raised.")] = False,
     no_compact: Annotated[bool, typer.Option("--no-compact", help="Leave each job's file by itself.")] = False,
     no_verify: Annotated[bool, typer.Option("--no-verify", help="Do not read every row again at the end.")] = False,
     dry_run: DryOption = False,
@@ -94,7 +95,7 @@ def build(
     network = load_network(net, weights)
     wishes["recipe"] = named(network)
     if dry_run:
-        _show_plan(network, wishes, json)
+        _show_plan(network, out, wishes, {"device": device, "backend": chosen}, json)
         return
     how = {"images": source, "backend": chosen, "device": device, "retry_failed": retry_failed}
     _show(_built(network, out, wishes, how | {"compact": not no_compact, "verify": not no_verify}), json)
@@ -103,11 +104,15 @@ def build(
 def _try_out(out: str) -> None:
     """Refuse an address at which there is something else, that cannot be reached, or that ends with the command."""
     from phosphene.atlas.finding import find_atlas
+    from phosphene.cli.writable import check_folder
     from phosphene.errors import ParameterError
+    from phosphene.store.atlas.reaching import reach
 
     if out.startswith("memory:"):
         raise ParameterError(f"--out is {out!r}, which is gone when the command ends; expected a folder or s3://…")
     find_atlas(out)
+    if (local := reach(out).local) is not None:
+        check_folder(local)
 
 
 def _built(net: Network, out: str, wishes: dict[str, Any], how: dict[str, Any]) -> BuildReport:
@@ -122,15 +127,25 @@ def _built(net: Network, out: str, wishes: dict[str, Any], how: dict[str, Any]) 
         raise
 
 
-def _show_plan(net: Network, wishes: dict[str, Any], json: bool) -> None:
-    from phosphene.atlas import Plan, calibrate, plan
+def _show_plan(net: Network, out: str, wishes: dict[str, Any], how: dict[str, Any], json: bool) -> None:
+    from phosphene.atlas import Plan, calibrate
+    from phosphene.atlas.building import planned
+    from phosphene.store.atlas import check_same_plan
 
-    manifest = plan(net, **wishes)
-    found = Plan.of(manifest, calibrate(net, manifest))
+    manifest, was = planned(net, out, cast("Wishes", wishes), **how)
+    if was is not None:
+        check_same_plan(was.uri, was.manifest, manifest)
+    # A cluster's workers are elsewhere: what is timed is this machine.
+    device = how["device"] if how["backend"] is None else None
+    found = Plan.of(manifest, calibrate(net, manifest, device=device))
+    n_there = 0 if was is None else len(was.index())
     if not json:
         console.out().print(found.describe())
+        if n_there:
+            console.out().print(f"{n_there:,} of {found.n_pictures:,} pictures are in {out} already")
         return
     counts = {"pictures": found.n_pictures, "jobs": found.n_jobs, "seconds": found.seconds, "bytes": found.n_bytes}
+    counts["there"] = n_there
     console.print_json({**counts, "layers": {layer.name: layer.n_units for layer in manifest.layers}})
 
 
@@ -140,6 +155,7 @@ def _show(report: BuildReport, json: bool) -> None:
     now = report.status
     if json:
         done = {"rendered": report.n_rendered, "failed": report.n_failed, "damaged_jobs": report.n_damaged}
+        done["unread_photographs"] = report.n_unread
         done |= {"seconds": report.seconds}
         console.print_json({"uri": report.uri, **done, **status_record(now)})
     else:
@@ -149,6 +165,9 @@ def _show(report: BuildReport, json: bool) -> None:
             f"{report.uri}: {now.n_done:,} of {now.n_planned:,} pictures{said}, {size_of(now.n_bytes)}; "
             f"{report.n_rendered:,} rendered in {duration(report.seconds)}"
         )
+        if report.n_unread:
+            some = "1 photograph" if report.n_unread == 1 else f"{report.n_unread:,} photographs"
+            console.say(f"{some} could not be read, and left out.")
         if report.n_damaged:
             console.say(f"{report.n_damaged:,} jobs were damaged or not whole, and were rendered again.")
         console.say(f"Look at it: phosphene atlas serve {report.uri}")

@@ -17,7 +17,7 @@ from phosphene.errors import ParameterError
 if TYPE_CHECKING:
     from phosphene.store.atlas.alignment import AlignmentTable
 
-AtlasArgument = typer.Argument(help="A folder, or an address such as s3://bucket/atlas.")
+Atlas = typer.Argument(help="A folder, or an address such as s3://bucket/atlas.")
 ImagesOption = Annotated[
     Path, typer.Option("--images", metavar="FOLDER", help="Photographs, in the folder and in the folders in it.")
 ]
@@ -36,8 +36,8 @@ TrustOption = Annotated[
 
 
 def align(
-    a: Annotated[str, AtlasArgument],
-    b: Annotated[str, AtlasArgument],
+    a: Annotated[str, Atlas],
+    b: Annotated[str, Atlas],
     *,
     images: ImagesOption,
     output: OutputOption = "alignment.parquet",
@@ -60,6 +60,7 @@ def align(
 
     # What is cheap to refuse is refused before networks are loaded.
     source, pairs = open_source(images), _pairs(layers)
+    _try_out(output)
     folders = (open_atlas(a), open_atlas(b))
     named = zip(folders, (net_a, net_b), ("--net-a", "--net-b"), strict=True)
     nets = [network_of(folder, name, trust=trust, option=option) for folder, name, option in named]
@@ -71,6 +72,14 @@ def align(
         console.print_json({"file": where, "images": table.n_images, "layers": _rows(table)})
     else:
         _show(table, where)
+
+
+def _try_out(output: str) -> None:
+    """Refuse a place where no file can be written."""
+    from phosphene.cli.writable import check_file
+
+    if "://" not in output:
+        check_file(Path(output))
 
 
 def _pairs(layers: list[str] | None) -> dict[str, list[str]] | None:

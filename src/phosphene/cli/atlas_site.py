@@ -62,11 +62,11 @@ def export(
     json: JsonOption = False,
 ) -> None:
     """Write the pages of an atlas as plain files, which any static host serves and which open from disk."""
-    from phosphene.cli.dream_output import check_writable
+    from phosphene.cli.writable import check_folder
     from phosphene.web.atlas_export import export_site
 
     site = _site(uri, compare, alignment, title=title, png=png)
-    check_writable(output / "index.png")
+    check_folder(output)
     with shares("Writing") as tell:
         page = export_site(site, output, progress=tell)
     if json:

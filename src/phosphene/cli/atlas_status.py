@@ -62,13 +62,12 @@ def verify(
 
     With --mend what is wrong is removed; no builder may be at work then.
     """
-    from phosphene.atlas.jobs import jobs
+    from phosphene.atlas.state import verify as verified
     from phosphene.store.atlas import open_atlas
 
     folder = open_atlas(uri)
-    planned = ((job.id, job.layer, [one.id for one in job.pictures]) for job in jobs(folder.manifest))
     with shares("Reading") as tell:
-        report = folder.verify(planned, progress=tell)
+        report = verified(folder, progress=tell)
     if json:
         console.print_json(_record(report))
     else:
@@ -141,12 +140,16 @@ def render(
 ) -> None:
     """Make a picture of an atlas again, as a PNG that carries its recipe: the same bits on the same kind of machine."""
     from phosphene.atlas import render_again
-    from phosphene.cli.dream_output import check_writable
+    from phosphene.cli.writable import check_file
+    from phosphene.errors import ParameterError
     from phosphene.store.atlas import open_atlas
 
+    if output.suffix.lower() != ".png":
+        png = output.with_suffix(".png")
+        raise ParameterError(f"{output} would not be a PNG, the format that carries recipes; name it {png}")
     folder = open_atlas(uri)
     layer, number = unit_of(unit, folder.manifest)
-    check_writable(output)
+    check_file(output)
     network = network_of(folder, net, weights, trust=trust)
     made = render_again(network, folder.manifest, layer, number, variant=variant, member=member, seed=seed)
     made.save(output)

@@ -111,5 +111,5 @@ def _source(images: object, directory: str | os.PathLike[str]) -> Source:
 
 def _device(net: Network, device: torch.device | str | None) -> torch.device:
     if device is None:
-        return next((p.device for p in net.module.parameters()), torch.device("cpu"))
+        return net.device
     return usable_device(device)

@@ -121,6 +121,11 @@ class Network:
         return {name: shape for name, shape in self._probe[0].items() if name}
 
     @property
+    def device(self) -> torch.device:
+        """Where its parameters are, the first of them if they are in several places; the CPU if it has none."""
+        return next((p.device for p in self.module.parameters()), torch.device("cpu"))
+
+    @property
     def output_layer(self) -> str:
         """Name of the layer whose output is the network's output; ``""``, the whole network, where no layer's is."""
         return self._probe[1]

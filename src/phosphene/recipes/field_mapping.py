@@ -76,7 +76,7 @@ def _summed(
 ) -> Float[Tensor, "h w"]:
     """Weighted absolute slopes of all units, summed over batches of images."""
     layers = sorted(frozenset[str]().union(*(compile_objectives([one], net).layers for one in units)))
-    own = next((p.device for p in net.module.parameters()), torch.device("cpu"))
+    own = net.device
     where = torch.device(own if device is None else device)
     total = torch.zeros(net.input_size, dtype=torch.float64)
     with prepare(net, layers, device=where) as forward:

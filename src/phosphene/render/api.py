@@ -131,7 +131,7 @@ def _transforms(transforms: object) -> tuple[Transform, ...] | None:
 
 def _device(net: Network, device: torch.device | str | None) -> torch.device:
     if device is None:
-        return next((p.device for p in net.module.parameters()), torch.device("cpu"))
+        return net.device
     return usable_device(device)
 
 

@@ -11,11 +11,11 @@ Progress = bool | Callable[[int], None]
 
 
 class Meter:
-    """While the block lasts, counts image-steps on a bar, or tells a caller's own function."""
+    """While the block lasts, counts image-steps, or what ``unit`` says, on a bar, or tells a caller's own function."""
 
-    def __init__(self, progress: Progress, total: int) -> None:
+    def __init__(self, progress: Progress, total: int, unit: str = "step") -> None:
         own = callable(progress)
-        self.bar = None if own else tqdm(total=total, unit="step", disable=not progress, leave=False)
+        self.bar = None if own else tqdm(total=total, unit=unit, disable=not progress, leave=False)
         self.advance: Callable[[int], Any] = progress if callable(progress) else self.bar.update if self.bar else int
 
     def __enter__(self) -> Callable[[int], Any]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 import tomllib
 from typing import Any, cast
@@ -13,9 +14,12 @@ from phosphene.errors import RecipeError
 def parse_json(data: bytes, path: str | os.PathLike[str]) -> dict[str, Any]:
     """The JSON object in ``data``, which came from ``path``. Raises `RecipeError` when there is none."""
     try:
-        return _object(json.loads(data, parse_constant=_refuse_constant), path)
+        found = json.loads(data, parse_constant=_refuse_constant, parse_float=_finite)
+        if b"\\u" in data:  # half a letter, which no file and no page can hold
+            json.dumps(found, ensure_ascii=False).encode()
+        return _object(found, path)
     except RecursionError as error:
-        raise RecipeError(f"{path}: the document is nested too deeply to be a recipe") from error
+        raise RecipeError(f"{path}: the document is nested too deeply") from error
     except ValueError as error:
         if isinstance(error, RecipeError):
             raise
@@ -34,6 +38,12 @@ def parse_toml(data: bytes, path: str | os.PathLike[str]) -> dict[str, Any]:
 
 def _refuse_constant(name: str) -> float:
     raise ValueError(f"{name} is not a JSON number")
+
+
+def _finite(text: str) -> float:
+    if not math.isfinite(value := float(text)):
+        raise ValueError(f"{text} is more than a number can be")
+    return value
 
 
 def _object(value: object, path: str | os.PathLike[str]) -> dict[str, Any]:

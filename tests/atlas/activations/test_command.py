@@ -87,11 +87,23 @@ def test_another_layer_is_aligned_and_json_says_how_many_cells(run: Run, tmp_pat
     assert Path(found["page"]).is_file()
 
 
-def test_an_address_gets_the_data_only(run: Run) -> None:
-    result = run(NET, "0", "--images", "photos", "-o", "memory://activations-of-the-command", "--json", *QUICK)
+def test_an_address_gets_the_data_only(run: Run, tmp_path: Path) -> None:
+    result = run(NET, "0", "--images", "photos", "-o", f"file://{tmp_path}/far", "--json", *QUICK)
     assert result.exit_code == 0, result.output
     assert json.loads(result.stdout)["page"] is None
-    assert load_activation_atlas("memory://activations-of-the-command").maps[0].n_images == 12
+    assert load_activation_atlas(f"file://{tmp_path}/far").maps[0].n_images == 12
+
+
+def test_what_would_be_gone_with_the_command_is_refused(run: Run, tmp_path: Path) -> None:
+    for wrong, message in {
+        ("-o", "memory://activations"): "which is gone when the command ends; expected a folder or s3://",
+        ("-o", "afile"): "nothing can be written into afile",
+        ("-o", "new", "--cache", "afile"): "nothing can be written into afile",
+    }.items():
+        (tmp_path / "afile").write_text("a file")
+        result = run(NET, "0", "--images", "photos", *QUICK, *wrong)
+        assert result.exit_code == 2
+        assert message in said(result)
 
 
 def test_an_atlas_is_replaced_only_when_asked_for(run: Run) -> None:

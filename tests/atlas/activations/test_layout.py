@@ -70,6 +70,8 @@ def test_without_umap_the_extra_is_named(monkeypatch: pytest.MonkeyPatch) -> Non
     monkeypatch.setitem(sys.modules, "umap", None)
     with pytest.raises(MissingExtraError, match=r"layout of an activation atlas needs the extra 'umap'"):
         UMAP().places(np.ones((20, 3), np.float32), 0)
+    with pytest.raises(MissingExtraError, match=r"needs the extra 'umap'"):
+        UMAP().require()  # before photographs are shown
 
 
 def test_layouts_say_what_they_are() -> None:

@@ -141,7 +141,7 @@ def _sampled(subjects: Sequence[tuple[Network, str]], images: object, *, n: int,
     source = open_source(images)
     some, draw = planned(source, n, coarsest, seed=seed)
     found: list[Samples] = []
-    with Meter(mapper.progress, len(subjects) * (some.n or 0)) as advance:
+    with Meter(mapper.progress, len(subjects) * (some.n or 0), "photograph") as advance:
         for net, layer in subjects:
             found.append(sampled(net, layer, some, draw=draw, most=n, advance=advance))
     found = together(found)
@@ -163,6 +163,8 @@ def _mapper(
     grids: Sequence[int], icons: Icons, layout: Layout, *, seed: int, pictures: Pictures | None, progress: bool
 ) -> Mapper:
     sizes, seed = _sizes(grids), whole("seed", seed, 0, _LAST_SEED)
+    if isinstance(layout, UMAP):
+        layout.require()
     settings = (
         ("layout", str(layout)),
         ("icons", str(icons)),

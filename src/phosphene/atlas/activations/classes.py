@@ -41,7 +41,7 @@ def class_attributions(net: Network, layer: str, vectors: Floats, *, reference: 
     output = net.output_layer
     if net.layer(output).layout != "NC" or not len(vectors):
         return np.zeros((len(vectors), 0), np.float32)
-    device = next((p.device for p in net.module.parameters()), torch.device("cpu"))
+    device = net.device
     with (
         torch.inference_mode(False),
         torch.no_grad(),

@@ -148,7 +148,7 @@ def _scores(
     if not net.any_size:
         return known
     targets = list(wanted) * (len(images) // len(wanted))
-    device = next((p.device for p in net.module.parameters()), torch.device("cpu"))
+    device = net.device
     layers = sorted(compile_objectives(wanted[:1], net).layers)
     with torch.inference_mode(False), prepare(net, layers, device=device) as forward:
         parts = [

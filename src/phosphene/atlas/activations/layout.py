@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import warnings
 from dataclasses import dataclass
+from importlib.util import find_spec
 from typing import Protocol
 
 import numpy as np
@@ -51,6 +52,15 @@ class UMAP:
 
     def __str__(self) -> str:
         return f"UMAP of {self.n_neighbors} neighbours, least distance {self.min_dist:g}, {self.metric}"
+
+    def require(self) -> None:
+        """Refuse at once what would be refused after all photographs were shown.
+
+        Raises:
+            MissingExtraError: umap-learn is not installed.
+        """
+        if find_spec("umap") is None:
+            raise MissingExtraError("the layout of an activation atlas", "umap")
 
     def places(self, vectors: Floats, seed: int) -> Points:
         """Places by UMAP.

@@ -74,7 +74,7 @@ def sampled(
         NetworkError: an activation is not finite.
     """
     places = places_of(net.layer(layer), net.input_size)
-    device = next((p.device for p in net.module.parameters()), torch.device("cpu"))
+    device = net.device
     parts: list[_Part] = []
     n = n_skipped = 0
     with (

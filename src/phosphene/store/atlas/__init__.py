@@ -11,7 +11,7 @@ from phosphene.store.atlas.fact_columns import LayerAnswers, TopExamples
 from phosphene.store.atlas.folder import AtlasFolder
 from phosphene.store.atlas.index import Damaged, Index, LayerIndex
 from phosphene.store.atlas.manifest import FORMAT, AtlasLayer, AtlasNetwork, Manifest, PictureFormat
-from phosphene.store.atlas.opening import create_atlas, is_there, open_atlas
+from phosphene.store.atlas.opening import check_same_plan, create_atlas, open_atlas
 from phosphene.store.atlas.records import (
     STATUSES,
     VARIANTS,
@@ -54,8 +54,8 @@ __all__ = [
     "TopExamples",
     "UnitFacts",
     "Variant",
+    "check_same_plan",
     "create_atlas",
-    "is_there",
     "open_atlas",
     "slug_of",
     "slugs",

@@ -14,6 +14,7 @@ from typing import Any
 
 from phosphene.errors import StorageError
 from phosphene.store.atlas.libraries import arrow
+from phosphene.store.atlas.opening import first_look
 from phosphene.store.atlas.reaching import reach
 
 FORMAT = 1
@@ -158,7 +159,8 @@ def load_alignment(
     """
     text = os.fspath(where)
     folder, name = _split(text)
-    return AlignmentTable.from_bytes(reach(folder, storage_options).read(name), text)
+    place = reach(folder, storage_options)
+    return AlignmentTable.from_bytes(first_look(place, lambda brief: brief.read(name)), text)
 
 
 def _split(text: str) -> tuple[str, str]:

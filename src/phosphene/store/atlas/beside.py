@@ -8,7 +8,9 @@ from pathlib import Path
 
 from phosphene.store.atlas import fact_columns, facts
 from phosphene.store.atlas.fact_columns import LayerAnswers, OnDamage, TopExamples
+from phosphene.store.atlas.facts_again import facts_steadily
 from phosphene.store.atlas.manifest import Manifest
+from phosphene.store.atlas.moving import steadily
 from phosphene.store.atlas.places import Place, safe
 from phosphene.store.atlas.records import UnitFacts
 from phosphene.store.atlas.slugs import slug_of, slugs
@@ -62,11 +64,11 @@ class AtlasFiles:
 
         Raises `UnknownLayerError`, and `StorageError` where a row is damaged.
         """
-        return facts.read_facts(self.place, self.slug(layer), start=start, stop=stop, images=images)
+        return facts_steadily(self.place, self.slug(layer), start=start, stop=stop, images=images)
 
     def unit_facts(self, layer: str, unit: int) -> UnitFacts | None:
         """What is known of a unit; None where nothing is."""
-        return facts.read_unit_facts(self.place, self.slug(layer), unit)
+        return next(self.facts(layer, start=unit, stop=unit + 1), None)
 
     def answers(self, layer: str, *, on_damage: OnDamage | None = None) -> LayerAnswers:
         """How a layer's units answer photographs, as arrays; empty where there are no facts. Pages of the file are
@@ -78,15 +80,18 @@ class AtlasFiles:
 
         Raises `UnknownLayerError`, and `StorageError` where a stretch is damaged.
         """
-        return fact_columns.read_answers(self.place, self.slug(layer), on_damage)
+        slug = self.slug(layer)
+        return steadily(lambda: fact_columns.read_answers(self.place, slug, on_damage))
 
     def top_examples(self, layer: str, *, on_damage: OnDamage | None = None) -> TopExamples:
         """Which photographs drive a layer's units most, as arrays. Arguments and errors as those of `answers`."""
-        return fact_columns.read_top_examples(self.place, self.slug(layer), on_damage)
+        slug = self.slug(layer)
+        return steadily(lambda: fact_columns.read_top_examples(self.place, slug, on_damage))
 
     def labels(self, layer: str, *, on_damage: OnDamage | None = None) -> Mapping[int, str]:
         """Labels of those units of a layer whose facts have one. Arguments and errors as those of `answers`."""
-        return fact_columns.read_labels(self.place, self.slug(layer), on_damage)
+        slug = self.slug(layer)
+        return steadily(lambda: fact_columns.read_labels(self.place, slug, on_damage))
 
     def has_facts(self, layer: str) -> bool:
         """Whether there are facts of a layer."""

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
+from contextlib import closing
 from dataclasses import dataclass, field
 from typing import TypeAlias
 
 from phosphene.errors import StorageError
-from phosphene.store.atlas import facts
 from phosphene.store.atlas.damage import DamagedFileError
+from phosphene.store.atlas.facts_again import damaged_facts
 from phosphene.store.atlas.footers import check_seal
 from phosphene.store.atlas.index import Damaged
 from phosphene.store.atlas.index_rows import rank
+from phosphene.store.atlas.moving import LOOKS, is_as_listed
 from phosphene.store.atlas.parts import RowsFile, read_name
 from phosphene.store.atlas.places import Entry, Place, is_missing
 from phosphene.store.atlas.report import Doubled, Drop, Missing, Report
@@ -51,6 +53,24 @@ class _Looked:
         return rank(self.generation)
 
 
+@dataclass(frozen=True, eq=False)
+class _Sight:
+    """What an atlas holds.
+
+    Attributes:
+        listed: its files.
+        rows: of these, the files of rows.
+        files: what was read of them.
+        moved: ids of pictures that may be where nobody has read yet, as files were packed each time they were read;
+            none where all files were read that there were at a moment.
+    """
+
+    listed: list[Entry]
+    rows: list[Entry]
+    files: list[_Looked]
+    moved: frozenset[str] = frozenset()
+
+
 def verify(
     place: Place,
     slugs: Mapping[str, str],
@@ -60,41 +80,90 @@ def verify(
 ) -> Report:
     """Read every row of an atlas; see :meth:`~phosphene.store.atlas.folder.AtlasFolder.verify`."""
     layers = {slug: layer for layer, slug in slugs.items()}
-    entries = [entry for entry in place.entries("") if not entry.path.startswith(_FOREIGN)]
-    rows = [e for e in entries if (name := read_name(e.path)) is not None and name.slug in layers]
-    files: list[_Looked] = []
-    tell = progress or (lambda _done, _all: None)
-    for number, entry in enumerate(rows):
-        tell(number, len(rows))
-        files += _look(place, entry, layers)
-    tell(len(rows), len(rows))
-    return _report(files, jobs or (), _strays(entries, rows), _damaged_facts(place, slugs))
+    files = _Files(place, layers, progress or (lambda _done, _all: None))
+    sight = _settled(files)
+    files.end()
+    return _report(sight, jobs or (), damaged_facts(place, slugs))
 
 
-def _look(place: Place, entry: Entry, layers: Mapping[str, str]) -> list[_Looked]:
-    """Read all rows of a file; nothing where somebody has packed it since it was listed."""
-    name = read_name(entry.path)
-    layer = layers[name.slug if name else ""]
+def _settled(files: _Files) -> _Sight:
+    """What is in the files that are there, read one by one.
+
+    They are listed again after they were read, until all that were listed before are still there: a listing that a
+    packing overtakes may show neither the old file nor the new one, the next one does. A file that was wrong when it
+    was read may have been written again since it was listed, and was not if the next listing has it too.
+    """
+    before: set[Entry] | None = None
+    listed: list[Entry] = []
+    rows: list[Entry] = []
+    for _ in range(LOOKS):
+        listed = [entry for entry in files.place.entries("") if not entry.path.startswith(_FOREIGN)]
+        rows = [e for e in listed if (name := read_name(e.path)) is not None and name.slug in files.layers]
+        all_right = files.read(rows)
+        if all_right and before is not None and before <= set(rows):
+            return _Sight(listed, rows, files.of(rows))
+        before = set(rows)
+    there = [file for file in files.of(rows) if not _reason(file) or is_as_listed(files.place, file.entry)]
+    return _Sight(listed, rows, there, files.pictures())
+
+
+class _Files:
+    """Files of rows, each of which is read once.
+
+    Args:
+        place: the atlas.
+        layers: their layers by the names of their folders.
+        tell: called with the files read and their number.
+    """
+
+    def __init__(self, place: Place, layers: Mapping[str, str], tell: Callable[[int, int], None]) -> None:
+        self.place, self.layers, self._tell = place, layers, tell
+        self._looked: dict[Entry, _Looked] = {}
+        self._n_opened = 0
+
+    def read(self, rows: Iterable[Entry]) -> bool:
+        """Read those that were not read before; whether they were all there, and right."""
+        fresh = [entry for entry in rows if entry not in self._looked]
+        n, n_right = self._n_opened + len(fresh), 0
+        for entry in fresh:
+            self._tell(self._n_opened, n)
+            self._n_opened += 1
+            name = read_name(entry.path)
+            looked = _look(self.place, entry, self.layers[name.slug if name else ""])
+            if looked is not None:
+                self._looked[entry] = looked
+                n_right += not _reason(looked)
+        return n_right == len(fresh)
+
+    def end(self) -> None:
+        """Tell that no more are read."""
+        self._tell(self._n_opened, self._n_opened)
+
+    def of(self, rows: Iterable[Entry]) -> list[_Looked]:
+        """Some files, as far as they were read."""
+        return [self._looked[entry] for entry in rows if entry in self._looked]
+
+    def pictures(self) -> frozenset[str]:
+        """Ids of pictures whose rows were right in a file that was read, be it gone by now."""
+        return frozenset(i for one in self._looked.values() for held in one.holdings for i in held.pictures)
+
+
+def _look(place: Place, entry: Entry, layer: str) -> _Looked | None:
+    """Read all rows of a file; None where somebody has packed it since it was listed."""
     looked = _Looked(entry)
     try:
-        file = RowsFile(place, entry)
+        with closing(RowsFile(place, entry)) as file:
+            looked.generation = file.contents.generation
+            for group, job in enumerate(file.contents.jobs):
+                looked.holdings.append(_hold(file, looked, group, job, layer))
+            check_seal(place, entry)
     except DamagedFileError as error:
         looked.reason = error.reason
-        return [looked]
     except StorageError as error:
-        if is_missing(error):
-            return []
-        raise
-    try:
-        looked.generation = file.contents.generation
-        for group, job in enumerate(file.contents.jobs):
-            looked.holdings.append(_hold(file, looked, group, job, layer))
-        check_seal(place, entry)
-    except DamagedFileError as error:
-        looked.reason = error.reason
-    finally:
-        file.close()
-    return [looked]
+        if not is_missing(error):
+            raise
+        return None
+    return looked
 
 
 def _hold(file: RowsFile, looked: _Looked, group: int, job: str, layer: str) -> _Holding:
@@ -110,13 +179,12 @@ def _hold(file: RowsFile, looked: _Looked, group: int, job: str, layer: str) -> 
     return holding
 
 
-def _report(
-    files: list[_Looked], planned: Iterable[_Planned], strays: list[Entry], damaged_facts: Mapping[Entry, str]
-) -> Report:
+def _report(sight: _Sight, planned: Iterable[_Planned], facts: Mapping[Entry, str]) -> Report:
+    files, strays = sight.files, _strays(sight)
     right = _right(files)
-    missing = tuple(_missing(planned, right))
+    missing = tuple(_missing(planned, sight.moved.union(right)))
     doubled = _doubled(files, right)
-    removed = [*damaged_facts, *(entry for entry in strays if entry.is_temporary)]
+    removed = [*facts, *(entry for entry in strays if entry.is_temporary)]
     statuses = Counter(holding.pictures[picture_id] for picture_id, holding in right.items())
     damaged = [Damaged(file.entry.path, _reason(file)) for file in files if _reason(file)]
     return Report(
@@ -124,7 +192,7 @@ def _report(
         n_ok=statuses["ok"],
         by_status=dict(statuses),
         missing=missing,
-        damaged=(*damaged, *(Damaged(entry.path, reason) for entry, reason in damaged_facts.items())),
+        damaged=(*damaged, *(Damaged(entry.path, reason) for entry, reason in facts.items())),
         doubled=tuple(Doubled(holding.file.entry.path, holding.job) for holding in doubled),
         strays=tuple(entry.path for entry in strays),
         bytes=sum(file.entry.size for file in files),
@@ -132,9 +200,9 @@ def _report(
     )
 
 
-def _missing(planned: Iterable[_Planned], right: Mapping[str, _Holding]) -> Iterator[Missing]:
+def _missing(planned: Iterable[_Planned], there: Container[str]) -> Iterator[Missing]:
     for job, layer, ids in planned:
-        lost = tuple(picture_id for picture_id in ids if picture_id not in right)
+        lost = tuple(picture_id for picture_id in ids if picture_id not in there)
         if lost:
             yield Missing(job, layer, lost)
 
@@ -171,21 +239,7 @@ def _reason(file: _Looked) -> str:
     return file.reason or next((holding.reason for holding in file.holdings if holding.reason), "")
 
 
-def _strays(entries: list[Entry], rows: list[Entry]) -> list[Entry]:
+def _strays(sight: _Sight) -> list[Entry]:
     """Files that were never finished, anywhere, and others among the rows."""
-    known = {entry.path for entry in rows}
-    return [e for e in entries if e.is_temporary or (e.path.startswith("data/") and e.path not in known)]
-
-
-def _damaged_facts(place: Place, slugs: Mapping[str, str]) -> dict[Entry, str]:
-    """Files of facts of which a row is not what was written, and why."""
-    entries = {entry.path: entry for entry in place.entries("facts")}
-    found: dict[Entry, str] = {}
-    for slug in slugs.values():
-        try:
-            for _ in facts.read_facts(place, slug):
-                pass
-        except DamagedFileError as error:
-            if error.path in entries:
-                found[entries[error.path]] = error.reason
-    return found
+    known = {entry.path for entry in sight.rows}
+    return [e for e in sight.listed if e.is_temporary or (e.path.startswith("data/") and e.path not in known)]

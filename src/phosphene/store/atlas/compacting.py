@@ -12,6 +12,7 @@ from phosphene.store.atlas.damage import DamagedFileError
 from phosphene.store.atlas.index import build_index
 from phosphene.store.atlas.index_rows import Array, FileRows
 from phosphene.store.atlas.layer_index import LayerIndex, merged
+from phosphene.store.atlas.moving import LOOKS
 from phosphene.store.atlas.packing import Chunk, Piece, pack
 from phosphene.store.atlas.places import Entry, Place, is_missing
 
@@ -46,21 +47,28 @@ def compact(
     Raises:
         StorageError: the atlas cannot be read or written.
     """
-    index = build_index(place, slugs)
+    before = index = build_index(place, slugs)
     packs: list[str] = []
     for number, (layer, slug) in enumerate(slugs.items()):
         if progress is not None:
             progress(number, len(slugs))
-        packs += _compact_layer(place, slug, index.files(layer), target_bytes)
+        for _ in range(LOOKS):
+            written = _compact_layer(place, slug, index.files(layer), target_bytes)
+            packs += written or []
+            if written is not None:
+                break
+            index = index.refreshed()
     if progress is not None:
         progress(len(slugs), len(slugs))
     entries = [place.entry(path) for path in packs]
     n_after = len(index.refreshed().all_files())
-    return Compaction(len(index.all_files()), n_after, tuple(packs), sum(e.size for e in entries if e is not None))
+    return Compaction(len(before.all_files()), n_after, tuple(packs), sum(e.size for e in entries if e is not None))
 
 
-def _compact_layer(place: Place, slug: str, files: list[FileRows], target_bytes: int) -> list[str]:
-    """Pack one layer; a file that turns out damaged, or was packed by somebody else, is left out."""
+def _compact_layer(place: Place, slug: str, files: list[FileRows], target_bytes: int) -> list[str] | None:
+    """Pack one layer; a file that turns out damaged, or was packed by somebody else, is left out. None, and no file is
+    removed, where somebody took a pack away before it was looked at, or a file that is there again by now.
+    """
     while files:
         taken = merged(files[0].layer, files).index
         sources = _sources(files, taken, target_bytes)
@@ -71,6 +79,8 @@ def _compact_layer(place: Place, slug: str, files: list[FileRows], target_bytes:
             packs = [pack(place, slug, chunks, generation) for chunks in _bins(sources, taken, target_bytes)]
         except StorageError as error:
             odd = _odd_file(place, sources.values(), error)
+            if odd is None and is_missing(error):
+                return None
             if odd is None:
                 raise
             files = [rows for rows in files if rows.entry != odd]

@@ -13,14 +13,12 @@ from phosphene.store.atlas.damage import DamagedFileError
 from phosphene.store.atlas.index_rows import FileHead, FileRows, read_rows
 from phosphene.store.atlas.layer_index import LayerIndex, LayerRows, merged
 from phosphene.store.atlas.libraries import arrow
+from phosphene.store.atlas.moving import LOOKS
 from phosphene.store.atlas.parts import read_name
 from phosphene.store.atlas.places import Entry, Place, is_missing
 
 #: Files that are read at once, of an address far away; waiting is most of the work.
 _AT_ONCE = 16
-#: How often an atlas is listed in which files vanish, packed by somebody else, before they are read. Each time it is
-#: listed twice: a listing that a packing overtakes may show neither the old file nor the new one, the next one does.
-_LOOKS = 8
 
 
 @dataclass(frozen=True)
@@ -130,11 +128,12 @@ def _settled(
     place: Place, layers: Mapping[str, str], known: Container[Entry]
 ) -> tuple[list[Entry], Mapping[Entry, FileRows | Damaged]]:
     """The files that are there, and what is read of those that are not known, when none has vanished between being
-    listed and being read.
+    listed and being read. Each time they are listed twice: a listing that a packing overtakes may show neither the old
+    file nor the new one, the next one does.
     """
     entries: list[Entry] = []
     read: dict[Entry, FileRows | Damaged] = {}
-    for _ in range(_LOOKS):
+    for _ in range(LOOKS):
         listed = {entry.path: entry for entry in (*row_entries(place), *row_entries(place))}.values()
         entries = [entry for entry in listed if _slug(entry) in layers]
         fresh = [entry for entry in entries if entry not in known and entry not in read]

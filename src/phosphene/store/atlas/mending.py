@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from phosphene.errors import StorageError
 from phosphene.store.atlas.damage import DamagedFileError
+from phosphene.store.atlas.moving import is_as_listed
 from phosphene.store.atlas.packing import Chunk, Piece, pack
 from phosphene.store.atlas.parts import pack_path, read_name
-from phosphene.store.atlas.places import Entry, Place
+from phosphene.store.atlas.places import Entry, Place, is_missing
 from phosphene.store.atlas.report import Drop, Report
 
 
@@ -24,7 +25,9 @@ def mend(place: Place, report: Report) -> int:
 
 
 def _salvaged(place: Place, drop: Drop, taken: set[str]) -> bool:
-    """Write what is right of a pack as another one; not over one that is there, which then is mended another time."""
+    """Write what is right of a pack as another one; not over one that is there, which then is mended another time, and
+    not of one that somebody packs or writes again meanwhile.
+    """
     entry, name = drop.entry, read_name(drop.entry.path)
     path = pack_path(name.slug if name else "", [job for _, job in drop.rest])
     if name is None or path in taken - {entry.path}:
@@ -33,7 +36,13 @@ def _salvaged(place: Place, drop: Drop, taken: set[str]) -> bool:
     try:
         taken.add(pack(place, name.slug, chunks, drop.generation + 1))
     except DamagedFileError as error:
+        if not is_as_listed(place, entry):  # somebody has written it again since
+            return False
         raise StorageError(f"{entry.path} is being damaged while it is mended: {error.reason}") from error
+    except StorageError as error:
+        if is_missing(error):  # somebody has packed it since
+            return False
+        raise
     if path != entry.path:  # else all its rows were right, and what stands around them was not
         _removed(place, entry)
     return True

@@ -47,22 +47,36 @@ def create_atlas(
     arrow()
     place = reach(uri, storage_options)
     data = manifest.to_bytes()
-    if _first(place, lambda brief: brief.create(MANIFEST, data)):
+    if first_look(place, lambda brief: brief.create(MANIFEST, data)):
         place.create(README, card(manifest).encode())
         return AtlasFolder(place, manifest)
     there = _read_manifest(place)
+    check_same_plan(place.uri, there, manifest)
+    if place.entry(README) is None:
+        place.create(README, card(there).encode())
+    return AtlasFolder(place, there)
+
+
+def check_same_plan(uri: str, there: Manifest, here: Manifest) -> None:
+    """Refuse to go on with an atlas of another plan.
+
+    Args:
+        uri: where it is.
+        there: what it is of.
+        here: what was to be built.
+
+    Raises:
+        StorageError: they differ in more than when and by which version of phosphene they were made.
+    """
     differences = [
-        f"{path} is {_short(old)} there and {_short(new)} here" for path, old, new in there.differences(manifest)
+        f"{path} is {_short(old)} there and {_short(new)} here" for path, old, new in there.differences(here)
     ]
     if differences:
         more = f", and {len(differences) - _SHOWN} more" if len(differences) > _SHOWN else ""
         raise StorageError(
-            f"{place.uri} holds an atlas of another {'network' if _other_weights(there, manifest) else 'plan'}: "
+            f"{uri} holds an atlas of another {'network' if _other_weights(there, here) else 'plan'}: "
             f"{'; '.join(differences[:_SHOWN])}{more}; build into another folder, or with the options of that atlas"
         )
-    if place.entry(README) is None:
-        place.create(README, card(there).encode())
-    return AtlasFolder(place, there)
 
 
 def open_atlas(uri: str | os.PathLike[str], *, storage_options: Mapping[str, Any] | None = None) -> AtlasFolder:
@@ -78,26 +92,19 @@ def open_atlas(uri: str | os.PathLike[str], *, storage_options: Mapping[str, Any
     """
     arrow()
     place = reach(uri, storage_options)
-    return AtlasFolder(place, _first(place, _read_manifest))
+    return AtlasFolder(place, first_look(place, _read_manifest))
 
 
-def is_there(uri: str | os.PathLike[str], *, storage_options: Mapping[str, Any] | None = None) -> bool:
-    """Whether there is an atlas, of whatever plan; it is not read. An address that does not answer is given up after a
-    minute.
+def first_look(place: Place, ask: Callable[[Place], T]) -> T:
+    """The first thing that is asked of a place: an address that cannot be reached at all is known soon.
 
     Args:
-        uri: a folder, or an address such as ``s3://bucket/atlas``.
-        storage_options: for fsspec's file system: credentials, endpoint.
+        place: the place.
+        ask: asks it.
 
     Raises:
-        StorageError: the address cannot be reached or looked at.
-        MissingExtraError: the extra ``atlas`` is not installed.
+        StorageError: it did not answer within a minute; and what ``ask`` raises.
     """
-    return _first(reach(uri, storage_options), lambda brief: brief.entry(MANIFEST)) is not None
-
-
-def _first(place: Place, ask: Callable[[Place], T]) -> T:
-    """The first thing that is asked of a place. An address that cannot be reached at all is known soon."""
     if isinstance(place, RemotePlace):
         brief = replace(place, patience=_BRIEF)
         return within(_LIMIT_S, lambda: ask(brief), place.uri)

@@ -96,7 +96,8 @@ class _Reading:
 def _check(place: Place, path: str, contents: Contents) -> None:
     entry = place.entry(path)
     if entry is None:
-        raise StorageError(f"{path} was written and is not there; check who else writes to the atlas")
+        gone = f"{path} was written and is not there; check who else writes to the atlas"
+        raise StorageError(gone) from FileNotFoundError(path)
     file = RowsFile(place, entry)
     try:
         if file.contents.jobs == contents.jobs:

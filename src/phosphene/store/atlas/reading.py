@@ -13,7 +13,8 @@ import numpy.typing as npt
 from phosphene.errors import StorageError
 from phosphene.store.atlas.damage import DamagedFileError
 from phosphene.store.atlas.index import LayerIndex
-from phosphene.store.atlas.places import is_missing
+from phosphene.store.atlas.moving import LOOKS, may_have_moved
+from phosphene.store.atlas.places import Entry, is_missing
 from phosphene.store.atlas.records import VARIANTS, Picture, Variant
 from phosphene.store.atlas.row_reader import RowReader
 
@@ -95,27 +96,45 @@ def _each(
     on_damage: Callable[[str, StorageError], None],
 ) -> list[Picture]:
     """The rows of some ids, one at a time, as far as they are right; where they lie was looked up just now."""
-    rows = folder.index().layer(layer)
     found: list[Picture] = []
     for picture_id in ids:
+        rows = folder.index().layer(layer)
         try:
-            found += _read(rows, reader, _positions(rows, [picture_id]))
+            found += _settled(folder, reader, rows, _positions(rows, [picture_id]), is_moved=is_missing)
         except StorageError as error:
             on_damage(picture_id, error)
     return found
 
 
-def _settled(folder: AtlasFolder, reader: RowReader, rows: LayerIndex, positions: Sequence[int]) -> list[Picture]:
-    """Rows by their positions. Those that were packed or made again since the index was read are looked for again."""
-    try:
-        return _read(rows, reader, positions)
-    except StorageError as error:
-        if not isinstance(error, DamagedFileError) and not is_missing(error):
-            raise
-        now = folder.refresh().layer(rows.layer)
-        if now is rows:
-            raise
-        return _read(now, reader, _positions(now, rows.ids(positions)))
+def _settled(
+    folder: AtlasFolder,
+    reader: RowReader,
+    rows: LayerIndex,
+    positions: Sequence[int],
+    *,
+    is_moved: Callable[[StorageError], bool] = may_have_moved,
+) -> list[Picture]:
+    """Rows by their positions. Those that were packed or made again since the index was read, which ``is_moved`` tells
+    by an error, are looked for again as long as they lie elsewhere each time.
+    """
+    ids = rows.ids(positions)
+    for _ in range(LOOKS - 1):
+        try:
+            return _read(rows, reader, positions)
+        except StorageError as error:
+            if not is_moved(error):
+                raise
+            now = folder.refresh().layer(rows.layer)
+            there = _positions(now, ids)
+            if _files(now, there) == _files(rows, positions):
+                raise
+            rows, positions = now, there
+    return _read(rows, reader, positions)
+
+
+def _files(rows: LayerIndex, positions: Sequence[int]) -> list[Entry]:
+    """The file of each row."""
+    return [rows.files[int(rows.file[position])] for position in positions]
 
 
 def _positions(rows: LayerIndex, ids: Sequence[str]) -> list[int]:

@@ -43,7 +43,7 @@ def check_sense(manifest: Manifest, path: str) -> None:
 def _claims(manifest: Manifest) -> Iterator[_Claim]:
     yield from _of_network(manifest.network)
     names = [layer.name for layer in manifest.layers]
-    yield "layers", names, len(set(names)) == len(names), "each layer once"
+    yield "layers", names, 0 < len(set(names)) == len(names), "one layer at least, and each once"
     for number, layer in enumerate(manifest.layers):
         yield from _of_layer(layer, f"layers[{number}]")
         yield f"layers[{number}].recipe", layer.recipe, layer.recipe in manifest.recipes, "the digest of one of recipes"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from types import MappingProxyType
 from typing import TYPE_CHECKING
@@ -13,13 +14,18 @@ if TYPE_CHECKING:
     from phosphene.store.atlas.manifest import Manifest
 
 
+_SCRIPT = re.compile(r"\.js$", re.IGNORECASE)
+
+
 def slugs(manifest: Manifest) -> Mapping[str, str]:
-    """A folder name for each layer, by the layer's name: safe in every file system, no two alike even without case.
+    """A folder name for each layer, by the layer's name: safe in every file system, no two alike even without case, and
+    none like a script's, which a site has beside them.
 
     They depend on nothing but the manifest's layers and their order.
     """
     names = [layer.name for layer in manifest.layers]
-    return MappingProxyType(dict(zip(names, distinct_stems(names), strict=True)))
+    stems = distinct_stems(_SCRIPT.sub("-js", name) for name in names)
+    return MappingProxyType(dict(zip(names, stems, strict=True)))
 
 
 def slug_of(manifest: Manifest, layer: str) -> str:
