@@ -8,17 +8,20 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from atlas_rigs import ALL, Interrupted, Losing, made, manifest_of, rows_of
+from atlas_rigs import ALL, Interrupted, Losing, awkward_net, made, manifest_of, rows_of
 from networks import conv_net
 
 from phosphene.atlas import queueing
 from phosphene.atlas.backends import Done, LocalBackend, Lost, Work
 from phosphene.atlas.jobs import Job, jobs
-from phosphene.atlas.progress import Progressed
+from phosphene.atlas.progress import Meter, Progressed
+from phosphene.atlas.repairing import drop_unreadable_parts, mend_damaged
+from phosphene.atlas.state import verify
 from phosphene.atlas.working import RenderWork, digest_of
 from phosphene.errors import StorageError
 from phosphene.store.atlas import AtlasFolder, create_atlas, open_atlas
 from phosphene.store.atlas.parts import RowsFile
+from phosphene.store.atlas.places import TEMPORARY
 
 
 def copied(where: Path | str, to: Path) -> list[Path]:
@@ -107,6 +110,36 @@ def test_before_the_first_job_of_a_restart_no_picture_is_read(
     assert rows_of(str(tmp_path / "a")) == rows_of(undisturbed)
 
 
+def test_a_part_that_another_builder_wrote_again_meanwhile_is_kept(
+    parts: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    part = copied(parts, tmp_path / "a")[0]
+    whole, real = part.read_bytes(), AtlasFolder.refresh
+    part.write_bytes(whole[:-30])
+
+    def overtaken(self: AtlasFolder) -> Any:
+        index = real(self)
+        part.write_bytes(whole)
+        return index
+
+    monkeypatch.setattr(AtlasFolder, "refresh", overtaken)
+    drop_unreadable_parts(open_atlas(str(tmp_path / "a")), Meter(False))
+    assert part.exists()
+
+
+def test_what_another_builder_is_about_to_end_is_kept(parts: Path, undisturbed: str, tmp_path: Path) -> None:
+    """A file that is being written, and a pack whose parts are not removed yet."""
+    begun = copied(parts, tmp_path / "a")
+    for pack in (Path(undisturbed) / "data" / "conv2").iterdir():
+        begun.append(Path(shutil.copy(pack, begun[0].parent)))
+    begun.append(begun[0].parent / f"{TEMPORARY}0123456789abcdef.tmp")
+    begun[-1].write_bytes(b"half of")
+    report = verify(open_atlas(str(tmp_path / "a")))
+    assert {drop.entry.path for drop in report.drops} == {f"data/conv2/{file.name}" for file in begun[-2:]}
+    assert mend_damaged(open_atlas(str(tmp_path / "a")), Meter(False)) == frozenset()
+    assert sorted(begun[0].parent.iterdir()) == sorted(begun)
+
+
 def test_rows_need_not_be_read_at_the_end(parts: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     spoil(copied(parts, tmp_path / "a")[0])
     monkeypatch.setattr(AtlasFolder, "verify", lambda *_, **__: pytest.fail("every row was read"))
@@ -179,6 +212,17 @@ def test_what_takes_its_workers_down_again_when_it_is_tried_again_is_counted(tmp
     assert (report.n_lost, report.status.by_status["failed"]) == (1, 1)
     last = [one for one in told if one.stage == "rendering"][-1]
     assert (last.n_done, last.n) == (2, 2)
+
+
+def test_what_fails_in_this_very_build_is_not_tried_again_by_it(tmp_path: Path) -> None:
+    report = made(awkward_net(), tmp_path / "a", layers=["unit"], retry_failed=True)
+    assert (report.n_rendered, report.n_failed) == (6, 3)
+    losing = Losing("conv2", 5)
+    report = made(
+        conv_net(), tmp_path / "b", layers=["conv2"], retry_failed=True, backend=losing, steps=1, device="cpu"
+    )
+    assert (report.n_lost, report.n_failed) == (1, 1)
+    assert sum(any(picture.unit == 5 for picture in job.pictures) for job in losing.seen) == 3
 
 
 def test_pictures_that_were_tried_alone_and_then_together_are_there_once(tmp_path: Path) -> None:

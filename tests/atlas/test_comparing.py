@@ -14,6 +14,7 @@ from torch import nn
 
 from phosphene.atlas import comparing_partners
 from phosphene.atlas.comparing import align
+from phosphene.atlas.comparing_answers import Answered, AnswerFile
 from phosphene.errors import ArgumentError, ImageError, NetworkError, ParameterError, StorageError, UnknownLayerError
 from phosphene.store.atlas.alignment import AlignedUnit, AlignmentTable, load_alignment, save_alignment
 
@@ -116,6 +117,21 @@ def test_units_that_never_change_have_no_partner_and_are_none(net, tmp_path):
     a, b = atlas_of(net, tmp_path / "a", ("conv1",)), atlas_of(other, tmp_path / "b", ("conv1",))
     assert [one.unit_a for one in align(other, b, net, a, photographs(), progress=False).units] == [0, 1, 3]
     assert 2 not in {one.unit_b for one in align(net, a, other, b, photographs(), progress=False).units}
+
+
+def test_units_whose_answers_differ_by_rounding_only_have_no_partner_and_are_none(tmp_path):
+    """A unit that answers 1000, give or take the last bit of a number of 32 bits."""
+    generator = np.random.default_rng(0)
+    answers = generator.normal(size=(40, 3)).astype(np.float32)
+    answers[:, 1] = 1000
+    answers[::2, 1] = np.nextafter(answers[::2, 1], np.float32(2000))
+    answers.tofile(tmp_path / "answers")
+    units = tuple(Answered("a", unit) for unit in range(3))
+    file = AnswerFile(tmp_path / "answers", units, np.arange(40))
+    group = np.zeros(3, np.int64)
+    found = comparing_partners.partners(file, file, np.ones((1, 1), bool), (group, group))
+    assert found.places.tolist() == [0, -1, 2]
+    assert np.isnan(found.r[1])
 
 
 def test_networks_may_see_photographs_at_sizes_of_their_own_and_skip_what_cannot_be_read(net, tmp_path):

@@ -76,6 +76,7 @@ def test_ids_are_pure_digests_of_what_makes_the_picture(manifest: Manifest) -> N
         replace(manifest, network=replace(network, preprocessing={**network.preprocessing, "mean": [0.5]})),
         replace(manifest, layers=tuple(replace(layer, recipe="f" * 16) for layer in manifest.layers)),
         replace(manifest, layers=tuple(replace(layer, name=f"{layer.name}x") for layer in manifest.layers)),
+        replace(manifest, layers=tuple(replace(layer, is_output=not layer.is_output) for layer in manifest.layers)),
         replace(manifest, seeds=(7, 8)),
     ]
     for other in others:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -144,6 +145,18 @@ def test_what_cannot_be_rendered_is_a_row_that_says_why_and_spares_the_others(
     assert wrong.score is None
     for unit, alone in apart.items():
         assert np.abs(rows["unit", unit, "positive", 0, 0].pixels.astype(int) - alone).max() <= 1
+
+
+@pytest.mark.parametrize("mode", [torch.no_grad, torch.inference_mode])
+def test_a_caller_without_gradients_gets_the_same_rows(mode: Any) -> None:
+    net = conv_net()
+    manifest = manifest_of(net, layers=["conv1"], units=[0], diversity=2)
+    free = rendered(net, manifest)
+    with mode():
+        rows = rendered(net, manifest)
+    for key, row in free.items():
+        assert replace(rows[key].picture, seconds=0.0) == replace(row.picture, seconds=0.0)
+        assert np.array_equal(rows[key].pixels, row.pixels)
 
 
 def test_a_group_of_diverse_pictures_fails_as_one() -> None:

@@ -7,15 +7,18 @@ import pickle
 import subprocess
 import sys
 import uuid
+import weakref
 from dataclasses import replace
 
 import numpy as np
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from made_up_atlases import LAYERS, everything, filled, ids, manifest, picture, plan, rows
 
 from phosphene.errors import MissingExtraError, ParameterError, StorageError, UnknownLayerError
-from phosphene.store.atlas import STATUSES, VARIANTS, AtlasFolder, create_atlas, open_atlas, slug_of, slugs
+from phosphene.store.atlas import STATUSES, VARIANTS, AtlasFolder, create_atlas, open_atlas, row_reader, slug_of, slugs
+from phosphene.store.atlas.parts import RowsFile
 from phosphene.store.webp import decode_webp
 
 
@@ -102,6 +105,39 @@ def test_embeddings_are_those_of_units_that_have_one(folder):
     units, vectors = folder.embeddings("blocks.0", seed=3)
     assert units.shape == (0,)
     assert vectors.shape == (0, 0)
+
+
+def test_of_diverse_pictures_the_embedding_is_that_of_the_first(tmp_path):
+    folder = create_atlas(tmp_path, manifest(diversity=3, diversity_weight=1.0))
+    several = [
+        replace(
+            picture("job", "blocks.0", unit, "diverse"), id=f"{unit}-{member}", member=member, embedding=(0.5, member)
+        )
+        for unit in (0, 1)
+        for member in range(3)
+    ]
+    folder.write_part("job", "blocks.0", several)
+    units, vectors = folder.embeddings("blocks.0", "diverse")
+    assert units.tolist() == [0, 1]
+    assert vectors.tolist() == [[0.5, 0.0], [0.5, 0.0]]
+
+
+def test_row_groups_that_are_kept_do_not_grow_with_the_atlas(folder, monkeypatch):
+    """What has been read and is not needed any more is let go of."""
+    read, real = list[weakref.ref[pa.Table]](), RowsFile.table
+
+    def noted(self, *group):
+        table = real(self, *group)
+        read.append(weakref.ref(table))
+        return table
+
+    monkeypatch.setattr(RowsFile, "table", noted)
+    for limit, n_kept in ((1, 1), (32 << 20, len(plan()))):
+        monkeypatch.setattr(row_reader, "_KEPT_BYTES", limit)
+        reader = open_atlas(folder.uri)
+        read.clear()
+        assert set(everything(reader)) == rows()
+        assert sum(table() is not None for table in read) == n_kept
 
 
 def test_an_open_atlas_can_be_sent_to_another_process(folder):

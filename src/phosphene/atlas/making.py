@@ -34,6 +34,7 @@ class Making:
         self.folder, self.backend, self.work, self.meter = folder, backend, work, meter
         self.done: list[Done] = []
         self.n_lost = 0
+        self._given_up: set[str] = set()
 
     def everything(self, *, retry_failed: bool) -> None:
         """Render all pictures that have no row; those whose workers are lost once more, and then one by one."""
@@ -79,14 +80,14 @@ class Making:
             rows = [failed_row(one.job, picture, size, reason).picture for picture in one.job.pictures]
             self.folder.write_part(one.job.id, one.job.layer, rows)
             self.n_lost += len(rows)
+            self._given_up.update(row.id for row in rows)
             self.meter.advance(len(rows), n_failed=len(rows))
 
     def _retry(self) -> None:
         """Render the jobs that hold pictures which could not be rendered, before this build, once more."""
         index, failed = self.folder.refresh(), STATUSES.index("failed")
-        ids = {
-            name.decode() for layer in index.layers.values() for name in layer.id[layer.status == failed].tolist()
-        } - {picture.id for one in self.done for picture in one.job.pictures}
+        ids = {name.decode() for layer in index.layers.values() for name in layer.id[layer.status == failed].tolist()}
+        ids -= self._given_up.union(picture.id for one in self.done for picture in one.job.pictures)
         again = [job for job in jobs(self.folder.manifest) if any(one.id in ids for one in job.pictures)]
         self.meter.begin("rendering", 0, count(again))
         if again:

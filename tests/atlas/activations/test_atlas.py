@@ -148,6 +148,13 @@ def test_aligned_layers_are_read_at_the_same_points() -> None:
         assert np.allclose(b.vectors[i], full[int(b.images[i]), :, int(y * 12), int(x * 10)], atol=1e-5)
 
 
+@pytest.mark.parametrize("layers", [("conv2", "classifier"), ("classifier", "conv2")])
+def test_aligned_layers_are_read_as_often_as_the_coarser_one_has_positions(layers: tuple[str, str]) -> None:
+    first, second = ((NET, layer) for layer in layers)
+    found = aligned_activation_atlas(first, second, IMAGES, n_activations=90, **{**HOW, "grids": (1,)})
+    assert [one.n_activations for one in found.maps] == [30, 30]
+
+
 def test_a_layer_aligned_with_itself_gives_its_map_twice() -> None:
     a, b = aligned_activation_atlas((NET, "conv2"), (NET, "conv2"), IMAGES, n_activations=90, **HOW).maps
     assert a == b
