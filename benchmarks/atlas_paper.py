@@ -27,7 +27,7 @@ class Paper:
     # Measured (efficientnet_lite0, 96 pixels, lossy of quality 80 and lossless, with the rest of the row); pictures of
     # 224 pixels are assumed to grow with their area.
     lossy_bytes: float = 4963.5 * (224 / 96) ** 2
-    lossless_bytes: float = 18313 * (224 / 96) ** 2
+    lossless_bytes: float = 16972 * (224 / 96) ** 2
     # Measured on one core: WebP of 224 pixels (pictures of 96, enlarged), lossy of quality 80 and lossless.
     lossy_s: float = 0.0038
     lossless_s: float = 0.0077
@@ -101,8 +101,8 @@ def _limits(of: Paper, fleet_jobs_per_s: float, driver_s: float, jobs: float) ->
         f"1. *Encoding* is the worker's own: {of.lossy_s * 1000:.1f} ms a picture lossy and {of.lossless_s * 1000:.0f} "
         f"ms without loss, beside {render_s * 1000:.0f} ms of rendering. Without loss the GPU would wait for "
         f"{100 * of.lossless_s / (of.lossless_s + render_s):.0f} % of the time, lossy for "
-        f"{100 * of.lossy_s / (of.lossy_s + render_s):.0f} %, in one thread. A worker with an accelerator encodes in as "
-        "many as eight; where cores are few, two workers share a GPU (gpus_per_worker=0.5), so that one encodes while "
+        f"{100 * of.lossy_s / (of.lossy_s + render_s):.0f} %, in one thread. A worker with an accelerator encodes in "
+        "as many as eight; where cores are few, two workers share a GPU (gpus_per_worker=0.5), so that one encodes while "
         "the other renders.",
         f"2. *The driver's look whether a part is there* is one HEAD a job, one after another: {driver_s * 1000:.0f} "
         f"ms allow {1 / driver_s:.0f} jobs a second, and {of.gpus} GPUs on one atlas take {fleet_jobs_per_s:.0f} "

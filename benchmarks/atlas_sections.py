@@ -6,8 +6,8 @@ import re
 from pathlib import Path
 
 RESULTS = Path(__file__).parent / "results"
-HEAD = "# Atlas: faults, speed, and a large one on paper\n"
-ORDER = ("faults", "speed", "paper")
+HEAD = "# Atlas: speed, a whole network, faults, and a large one on paper\n"
+ORDER = ("speed", "release", "faults", "paper")
 
 
 def put(section: str, text: str) -> None:
