@@ -8,7 +8,7 @@ from __future__ import annotations
 import colorsys
 import io
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
@@ -109,6 +109,7 @@ def make_atlas(
     side: int = 24,
     left_out: int = 0,
     compacted: bool = True,
+    change: Callable[[Picture], Picture] | None = None,
 ) -> AtlasFolder:
     """A made-up atlas in the folder ``where``.
 
@@ -119,12 +120,14 @@ def make_atlas(
         side: pixels of its pictures.
         left_out: how many of its jobs, the last, are not done.
         compacted: whether its parts are packed.
+        change: what becomes of each picture.
     """
     manifest = made_up_manifest() if manifest is None else manifest
     folder = create_atlas(str(where), manifest)
     planned = list(jobs(manifest))
     for job in planned[: len(planned) - left_out]:
-        folder.write_part(job.id, job.layer, [_picture(job, one, side) for one in job.pictures])
+        pictures = [_picture(job, one, side) for one in job.pictures]
+        folder.write_part(job.id, job.layer, pictures if change is None else [change(one) for one in pictures])
     if facts:
         for layer in manifest.layers:
             folder.write_facts(layer.name, _facts(manifest, layer))

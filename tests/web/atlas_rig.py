@@ -79,7 +79,7 @@ def write_site(
     _put(folder / "data/atlas.js", "atlas", _about(layers, documents) | changes)
     _put(folder / "data/search.js", "search", _names(layers))
     rows = [[[i, layer.start + k, 4.0 - k] for i, layer in enumerate(layers)] for k in range(len(PHOTOGRAPHS))]
-    _put(folder / "data/search-0.js", "search/0", rows)
+    _put(folder / "data/search-0.js", "search/0", {"of": "ab", "hits": rows})
     for layer in layers:
         _put(folder / f"data/{layer.slug}/layer.js", f"layer/{layer.slug}", _numbers(layer))
         for k in range(min(parts, math.ceil(len(layer.units) / CHUNK))):
@@ -219,6 +219,7 @@ def _numbers(layer: MadeLayer) -> dict[str, Any]:
         "percentile": [None if score is None else 50 + 9 * score for score in scores],
         "multiple": [None if score is None else score / 4 for score in scores],
         "similarity": [(7 * i) % len(codes) if math.gcd(7, len(codes)) == 1 else i for i in range(len(codes))],
+        "negative": {"status": codes, "score": [None if score is None else -0.4 * score for score in scores]},
     }
 
 
@@ -317,5 +318,6 @@ def _names(layers: Sequence[MadeLayer]) -> dict[str, Any]:
         "layers": [layer.slug for layer in layers],
         "labels": labels,
         "photographs": list(PHOTOGRAPHS),
+        "of": "ab",
         "chunk": 100,
     }

@@ -212,19 +212,81 @@ def test_the_keyboard_goes_from_cell_to_cell_through_zooms_and_grids(browser: we
     until(browser, lambda b: "cell=4:1,3" in fragment(b))
     cell = cell_of(made_up_atlas(1, GRIDS), 4, 1, 3)
     assert at(browser, "live").get_attribute("textContent").startswith(f"Row 1, column 3. {cell.count} here")
-    keys(browser, "+")
-    until(browser, lambda b: fragment(b).startswith("/0.5,0.5,1.5"))
+    keys(browser, "+")  # about the cell's middle, which is (0.875, 0.375)
+    until(browser, lambda b: fragment(b).startswith("/0.625,0.4583,1.5"))
     keys(browser, Keys.SHIFT + Keys.ARROW_LEFT)
-    until(browser, lambda b: fragment(b).startswith("/0.3667,0.5,1.5"))
+    until(browser, lambda b: fragment(b).startswith("/0.4917,0.4583,1.5"))
     keys(browser, Keys.NULL, "]")
     until(browser, lambda b: grid(b) == [8])
     keys(browser, Keys.ARROW_DOWN)  # the cursor goes where it was, in the other grid, and into view
     until(browser, lambda b: "cell=8:3,7" in fragment(b))
-    assert fragment(browser).startswith("/0.6667,0.5,1.5?")
+    assert fragment(browser).startswith("/0.6667,0.4583,1.5?")
     keys(browser, "[", "[", "[")
     assert "grid=4" in fragment(browser)
     keys(browser, "0", Keys.ESCAPE)
     until(browser, lambda b: fragment(b) == "/0.5,0.5,1?grid=4")
+
+
+@pytest.mark.parametrize("way", ["keys", "button"])
+def test_the_chosen_cell_stays_in_sight_while_one_zooms(browser: webdriver.Chrome, one: str, way: str) -> None:
+    opened(browser, one, "#/0.5,0.5,1?grid=8&cell=8:5,6")
+    for _ in range(4):
+        keys(browser, "+") if way == "keys" else at(browser, "closer").click()
+    until(browser, lambda b: not at(b, "closer").is_enabled() or at(b, "zoom").text == "× 5.1")
+    settled(browser)
+    stage, mark = (browser.find_element(By.CSS_SELECTOR, name).rect for name in (".stage", ".mark.chosen"))
+    for start, length in (("x", "width"), ("y", "height")):
+        assert stage[start] < mark[start] + mark[length] / 2 < stage[start] + stage[length]
+    opened(browser, one, "#/0.25,0.25,2?grid=8&cell=8:6,6")  # a cell out of sight holds nothing
+    keys(browser, "+")
+    until(browser, lambda b: fragment(b).startswith("/0.25,0.25,3?"))
+
+
+def test_a_pinch_on_a_trackpad_zooms_faster_than_a_wheel(browser: webdriver.Chrome, one: str) -> None:
+    script = """const [x, y, isPinch] = arguments, box = document.querySelector(".surface").getBoundingClientRect();
+      document.querySelector(".surface").dispatchEvent(new WheelEvent("wheel", { deltaY: -50, ctrlKey: isPinch,
+        clientX: box.x + x * box.width, clientY: box.y + y * box.height, cancelable: true }))"""
+    for is_pinch, zoom in ((True, np.exp(0.5)), (False, np.exp(0.1))):
+        opened(browser, one, "#/0.5,0.5,1")
+        browser.execute_script(script, 0.5, 0.5, is_pinch)
+        until(browser, lambda b: zoomed(b) > 1)
+        assert zoomed(browser) == pytest.approx(zoom, rel=0.01)
+
+
+def zoomed(browser: webdriver.Chrome) -> float:
+    return float(fragment(browser).partition("?")[0].rpartition(",")[2])
+
+
+def test_what_is_said_of_a_cell_covers_none(browser: webdriver.Chrome, two: str) -> None:
+    opened(browser, two, "#/0.5,0.5,1?cell=8:5,1")
+    for stage, readout in zip(stages(browser), browser.find_elements(By.CSS_SELECTOR, ".readout"), strict=True):
+        assert readout.text
+        assert readout.rect["y"] >= stage.rect["y"] + stage.rect["height"]
+    before = at(browser, "maps").rect
+    keys(browser, Keys.ESCAPE)
+    until(browser, lambda b: texts(b, ".readout") == ["", ""])
+    assert at(browser, "maps").rect == before
+
+
+def test_names_of_classes_are_broken_between_words_alone(browser: webdriver.Chrome, tmp_path: Path) -> None:
+    made = made_up_atlas(2, GRIDS)
+    long = ("red-breasted merganser", "basketball", "sulphur-crested cockatoo", "entertainment center", "b", "c")
+    metrics(browser, 1100, 800)
+    named = replace(made, maps=tuple(replace(one, labels=long) for one in made.maps))
+    opened(browser, write_activation_page(named, tmp_path).as_uri(), "#/0.5,0.5,1?cell=4:1,1")
+    broken = browser.execute_script(
+        """const broken = [];
+           for (const { firstChild: text } of document.querySelectorAll(".says .name"))
+             for (const word of text.data.matchAll(/[a-z]+/g)) {
+               const range = document.createRange();
+               range.setStart(text, word.index);
+               range.setEnd(text, word.index + word[0].length);
+               if (range.getClientRects().length > 1) broken.push(word[0]);
+             }
+           return broken"""
+    )
+    assert len(texts(browser, ".says .name")) > 6
+    assert broken == []
 
 
 def test_a_class_leaves_the_cells_that_speak_for_it(browser: webdriver.Chrome, one: str) -> None:
@@ -256,6 +318,10 @@ def test_classes_in_view_are_those_that_most_cells_name_first(browser: webdriver
     firsts = [LABELS[cell.classes[0][0]] for cell in found.cells]
     counts = sorted((firsts.count(name) for name in LABELS), reverse=True)
     assert texts(browser, "#around .value") == [f"{n} cells" for n in counts if n]
+    opened(browser, one, "#/0.25,0.25,2?grid=8")
+    seen = [LABELS[cell.classes[0][0]] for cell in found.cells if cell.row < 4 and cell.column < 4]
+    counts = sorted((seen.count(name) for name in LABELS), reverse=True)
+    assert texts(browser, "#around .value") == ["1 cell" if n == 1 else f"{n} cells" for n in counts if n]
 
 
 def test_counts_are_shown_as_area_or_opacity_or_nothing(browser: webdriver.Chrome, one: str) -> None:
@@ -384,12 +450,18 @@ def test_without_classes_or_points_the_page_says_less(browser: webdriver.Chrome,
 
 def test_a_missing_file_is_said_and_the_rest_stays(browser: webdriver.Chrome, tmp_path: Path) -> None:
     index = write_activation_page(made_up_atlas(1, GRIDS), tmp_path)
+    content = (tmp_path / "data/map-0-grid-16.js").read_bytes()
     (tmp_path / "data/map-0-grid-16.js").unlink()
     opened(browser, index.as_uri())
     choose(browser, "grids", "16 × 16")
     until(browser, lambda b: at(b, "problem").text.startswith("data/map-0-grid-16.js cannot be read."))
     assert grid(browser) == [8]
     assert len(complaints(browser)) == 1  # the browser's own
+    (tmp_path / "data/map-0-grid-16.js").write_bytes(content)
+    choose(browser, "grids", "8 × 8")
+    choose(browser, "grids", "16 × 16")
+    until(browser, lambda b: grid(b) == [16])
+    assert not at(browser, "problem").is_displayed()
 
 
 def test_the_site_of_an_atlas_leads_to_it_and_it_leads_back(browser: webdriver.Chrome, tmp_path: Path) -> None:

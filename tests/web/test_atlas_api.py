@@ -6,6 +6,7 @@ import io
 import itertools
 import json
 from collections.abc import Iterator
+from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any
 
@@ -16,6 +17,7 @@ from PIL import Image
 from starlette.testclient import TestClient
 
 from phosphene.store.atlas import AtlasFolder
+from phosphene.store.atlas.records import UnitFacts
 from phosphene.web import atlas_desk, atlas_looking
 from phosphene.web.atlas_app import atlas_app
 from phosphene.web.atlas_looking import ImageSearch
@@ -50,6 +52,17 @@ def test_units_are_sorted_with_the_largest_first_and_the_unknown_last(client: Te
     assert known == sorted(known, reverse=True)
     assert values[len(known) :] == [None] * (34 - len(known))
     assert len(known) == 31
+
+
+def test_a_layer_is_asked_for_by_its_name_before_any_slug(tmp_path: Any) -> None:
+    shapes = (Shape("a/b", 3), Shape("a-b", 4))  # the first one's slug is the second one's name
+    folder = make_atlas(tmp_path / "a", made_up_manifest(shapes), facts=False, side=8)
+    assert list(folder.slugs.values()) == ["a-b", "a-b-2"]
+    app = atlas_app(Site(folder).served(image_search=False), Access.at("127.0.0.1"))
+    with TestClient(app, base_url="http://127.0.0.1") as it:
+        assert asked(it, "/api/unit/a-b/2")["address"] == "a-b:2"
+        assert asked(it, "/api/units", layer="a/b")["layer"] == "a/b"
+        assert asked(it, "/api/units", layer="a-b-2")["layer"] == "a-b"
 
 
 def test_units_come_in_pages(client: TestClient) -> None:
@@ -208,3 +221,41 @@ def test_what_may_be_asked_is_described(client: TestClient) -> None:
     assert set(described["paths"]) == paths
     json.dumps(described)
     assert [*LABELS, *NASTY][2] == "espresso"
+
+
+def test_what_a_photograph_drives_most_comes_first(tmp_path: Any) -> None:
+    manifest = made_up_manifest((Shape("features.3", 44), Shape("features.6", 30)), negative=False, diversity=0)
+    made = make_atlas(tmp_path / "a", manifest, side=8)
+    folder = make_atlas(tmp_path / "b", manifest, facts=False, side=8)
+    expected = dict[str, list[tuple[float, str]]]()
+    for layer in manifest.layers:
+        spun = [with_spun_values(facts) for facts in made.facts(layer.name)]
+        folder.write_facts(layer.name, spun)
+        for facts in spun:
+            for one in facts.examples:
+                if one.kind == "top":
+                    expected.setdefault(one.key, []).append((-one.value, f"{layer.name}:{facts.unit}"))
+    app = atlas_app(Site(folder).served(image_search=False), Access.at("127.0.0.1"))
+    with TestClient(app, base_url="http://127.0.0.1") as it:
+        found = {one["key"]: one["units"] for one in asked(it, "/api/search", q="photograph")["photographs"]}
+    assert max(len(units) for units in found.values()) > 3
+    for key, units in found.items():
+        assert [(-unit["value"], unit["address"]) for unit in units] == sorted(expected[key])
+        assert len({unit["value"] for unit in units}) == len(units)
+
+
+def with_spun_values(facts: UnitFacts) -> UnitFacts:
+    """The facts with answers that no order of numbers has."""
+    step = 7 * facts.unit % 64 + 0.5 * (facts.layer == "features.3")
+    return replace(facts, examples=tuple(replace(one, value=float(one.rank) + step) for one in facts.examples))
+
+
+def test_a_page_of_units_has_a_bound(tmp_path: Any) -> None:
+    manifest = made_up_manifest((Shape("features.3", 600),), negative=False, diversity=0)
+    folder = make_atlas(tmp_path / "a", manifest, facts=False, side=8)
+    app = atlas_app(Site(folder).served(image_search=False), Access.at("127.0.0.1"))
+    with TestClient(app, base_url="http://127.0.0.1") as it:
+        for limit, n in ((499, 499), (501, 500), (600, 500), (999_999_999, 500)):
+            page = asked(it, "/api/units", layer="features.3", start=10, limit=limit)
+            assert ([unit["unit"] for unit in page["units"]], page["total"]) == (list(range(10, 10 + n)), 600)
+        assert len(asked(it, "/api/units", layer="features.3")["units"]) == 100

@@ -6,6 +6,7 @@ import json
 import math
 import shutil
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,7 @@ from selenium.webdriver.support.select import Select
 
 from phosphene.store.atlas.alignment import AlignedUnit, AlignmentTable
 from phosphene.store.atlas.manifest import Manifest
+from phosphene.store.atlas.records import Picture
 from phosphene.web.atlas_export import export_site
 from phosphene.web.atlas_site import Site
 
@@ -49,6 +51,11 @@ def right_manifest() -> Manifest:
     return made_up_manifest(shapes, name=RIGHT, diversity=0)
 
 
+def scored_otherwise(row: Picture) -> Picture:
+    """No order of these scores is one of the first atlas's, or of the differences."""
+    return row if row.score is None else replace(row, score=round(10 - 0.7 * row.score + row.unit % 3, 4))
+
+
 @pytest.fixture(scope="module")
 def address(tmp_path_factory: pytest.TempPathFactory) -> str:
     folder = tmp_path_factory.mktemp("compared")
@@ -57,8 +64,9 @@ def address(tmp_path_factory: pytest.TempPathFactory) -> str:
     table = AlignmentTable(
         left.network.digest, right.network.digest, left.network.name, RIGHT, "photographs", 100, units
     )
-    atlases = [make_atlas(folder / name, manifest, compacted=False) for name, manifest in (("a", left), ("b", right))]
-    site = Site(atlases[0], compare=atlases[1], alignment=table, title="First")
+    here = make_atlas(folder / "a", left, compacted=False)
+    there = make_atlas(folder / "b", right, compacted=False, change=scored_otherwise)
+    site = Site(here, compare=there, alignment=table, title="First")
     return export_site(site, folder / "site").with_name("compare.html").as_uri()
 
 
@@ -155,6 +163,7 @@ def test_pairs_are_sorted_by_either_score_and_by_their_difference(browser: webdr
         "there": sorted(known, key=lambda unit: (-there[unit], unit)),
         "gain": sorted(known, key=lambda unit: (here[unit] - there[unit], unit)),
     }
+    assert len({tuple(order) for order in orders.values()}) == len(orders)
     for sort, order in orders.items():
         opened(browser, address, f"#features.3?sort={sort}")
         found = [int(title.split(" and ")[0].split(":")[1]) for title in titles(browser)]
@@ -205,8 +214,52 @@ def test_keys_go_from_pair_to_pair_and_from_layer_to_layer(browser: webdriver.Ch
     until(browser, lambda b: at(b, "title").text == "features.6")
 
 
+def test_end_is_the_last_pair_and_home_the_first(browser: webdriver.Chrome, address: str) -> None:
+    opened(browser, address)
+    browser.find_element(By.CSS_SELECTOR, '#pairs a[tabindex="0"]').send_keys(Keys.END)
+    assert browser.switch_to.active_element.get_attribute("title") == "features.3:19 and features.3:19"
+    browser.switch_to.active_element.send_keys(Keys.HOME)
+    assert browser.switch_to.active_element.get_attribute("title") == "features.3:0 and features.3:0"
+
+
+@pytest.mark.parametrize("variant", ["positive", "negative"])
+def test_a_pair_shows_large_what_the_list_shows_small(browser: webdriver.Chrome, address: str, variant: str) -> None:
+    script = """
+      phosphene.load("units/features.3/0", "data/features.3/units-0.js").then((units) => arguments[1](
+        units[2].pictures.find((picture) => picture.variant === arguments[0]).src));"""
+    opened(browser, address, f"#features.3:2?variant={variant}")
+    until(browser, lambda b: len(b.find_elements(By.CSS_SELECTOR, "#pair figure img")) == 2)
+    shown = browser.find_element(By.CSS_SELECTOR, "#side-a img").get_attribute("src")
+    assert shown == browser.execute_async_script(script, variant)
+
+
+def test_a_pair_shows_no_unit_of_another_number(browser: webdriver.Chrome, address: str) -> None:
+    script = """
+      phosphene.load("units/features.3/0", "data/features.3/units-0.js").then((units) => {
+        units.push(units.shift());
+        location.hash = "#features.3:2";
+        arguments[0]();
+      });"""
+    opened(browser, address)
+    browser.execute_async_script(script)  # as the file of a new export would be
+    until(browser, lambda b: b.find_elements(By.CSS_SELECTOR, "#side-b img"))
+    assert not browser.find_elements(By.CSS_SELECTOR, "#side-a img")
+    assert browser.find_elements(By.CSS_SELECTOR, "#side-a .tile")
+
+
+def test_the_head_leads_to_the_comparison_but_not_from_itself(browser: webdriver.Chrome, address: str) -> None:
+    opened(browser, address)
+    assert texts(browser, "#head nav a") == ["First", "features.3"]
+    opened(browser, address.replace("compare.html", "layer.html"))
+    assert texts(browser, "#head nav a") == ["First", f"compared with {RIGHT}"]
+
+
 def test_the_least_is_shown_where_both_have_it(browser: webdriver.Chrome, address: str) -> None:
     opened(browser, address, "#features.3?variant=negative&size=l")
+    choose(browser, "size", "m")
+    until(browser, lambda b: fragment(b) == "features.3?variant=negative")
+    choose(browser, "size", "l")
+    until(browser, lambda b: fragment(b) == "features.3?variant=negative&size=l")
     tile = browser.find_element(By.CSS_SELECTOR, "#pairs .tile")
     until(browser, lambda _: "data/features.3/negative-0.webp" in tile.value_of_css_property("background-image"))
     assert tile.size["width"] >= 176
@@ -220,6 +273,10 @@ def test_the_least_is_shown_where_both_have_it(browser: webdriver.Chrome, addres
         ("#nope", "There is no layer “nope” here. This is features.3."),
         ("#features.6:15", "There is no unit 15 here. This is features.6."),
         ("#features.3:4?by=answers", f"features.3:4 has no partner in {RIGHT}."),
+        (
+            "#classifier?by=answers",
+            "Units of classifier cannot be paired by answers: no answers of the two were compared.",
+        ),
         ("#features.3?by=magic&sort=%FF&size=9", ""),
     ],
 )
@@ -263,6 +320,15 @@ def test_a_phone_shows_pairs_across_its_width(browser: webdriver.Chrome, address
     until(browser, lambda b: at(b, "pair").is_displayed())
     assert at(browser, "pair").size["width"] <= 360
     assert browser.execute_script("return document.documentElement.scrollWidth") == 360
+
+
+def test_a_control_that_begins_a_line_does_not_stand_out(browser: webdriver.Chrome, address: str) -> None:
+    metrics(browser, 360, 740)
+    opened(browser, address)
+    browser.execute_script("document.getElementById('tools').style.width = '240px'")
+    order, tools, sort = (at(browser, name).rect for name in ("order", "tools", "sort"))
+    assert order["y"] >= sort["y"] + sort["height"]
+    assert order["x"] >= tools["x"]
 
 
 def test_a_file_that_is_missing_is_said_until_another_layer_is_shown(

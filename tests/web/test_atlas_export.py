@@ -104,6 +104,23 @@ def test_an_export_that_was_cut_off_leaves_no_index_and_the_next_one_cleans_up(t
     assert files_in(tmp_path) == {"data/c.js", "index.html", LIST}
 
 
+def test_what_is_no_earlier_site_is_not_written_over(folder: AtlasFolder, tmp_path: Path) -> None:
+    with pytest.raises(StorageError, match="holds an atlas; choose another folder"):
+        export_site(Site(folder), folder.uri)
+    (tmp_path / "index.html").write_text("my own page")
+    with pytest.raises(StorageError, match=r"holds an index\.html that is not of a site"):
+        export_site(Site(folder), tmp_path)
+    assert (tmp_path / "index.html").read_text() == "my own page"
+    assert [path.name for path in tmp_path.iterdir()] == ["index.html"]
+
+
+def test_a_layer_that_is_called_like_a_script_has_pages(tmp_path: Path) -> None:
+    shapes = (Shape("search.js", 3), Shape("atlas.JS", 3), Shape("search-js", 3))
+    folder = make_atlas(tmp_path / "a", made_up_manifest(shapes), facts=False, side=8)
+    assert list(folder.slugs.values()) == ["search-js", "atlas-js", "search-js-2"]
+    assert export_site(Site(folder), tmp_path / "site").is_file()
+
+
 def test_a_picture_that_turns_out_to_be_damaged_is_left_out(folder: AtlasFolder, tmp_path: Path) -> None:
     write_files(Pages("pictures/1-gone.png", "data/a.js", "index.html"), tmp_path / "few")
     assert files_in(tmp_path / "few") == {"data/a.js", "index.html", LIST}

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
+import socket
 import sys
 import threading
+import time
 from collections.abc import Callable, Generator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import httpx
@@ -26,6 +31,7 @@ from phosphene.cli.app import app
 from phosphene.errors import NetworkError
 from phosphene.store.atlas import AtlasFolder, create_atlas, open_atlas
 from phosphene.store.atlas.alignment import AlignmentTable
+from phosphene.web import atlas_desk
 from phosphene.web.atlas_looking import ImageSearch
 from phosphene.web.atlas_server import serve
 from phosphene.web.atlas_site import Site
@@ -126,6 +132,55 @@ def test_the_photograph_that_drives_a_unit_most_lies_above_all_others(folder: At
     found = ImageSearch(conv_net()).units(Site(folder).view, (photographs / f"{best}.png").read_bytes())
     told = {(one["layer"], one["unit"]): one["percentile"] for one in found}
     assert told["conv2", 3] >= 100 * (N_PHOTOGRAPHS - 1) / N_PHOTOGRAPHS
+
+
+def test_pages_do_not_wait_for_pictures_that_are_looked_for(
+    folder: AtlasFolder, photographs: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    going, entered, begun = threading.Event(), threading.Event(), list[int]()
+
+    def units(search: ImageSearch, view: object, image: bytes) -> list[object]:
+        begun.append(len(image))
+        entered.set()
+        assert going.wait(WAIT_S)
+        return []
+
+    monkeypatch.setattr(ImageSearch, "units", units)
+    image, kind = (photographs / "0.png").read_bytes(), {"content-type": "image/png"}
+    with serving(folder, conv_net()) as address, ThreadPoolExecutor(6) as crowd:
+        ask = partial(
+            httpx.post, f"{address}api/search/image", content=image, headers=kind, trust_env=False, timeout=60
+        )
+        searches = [crowd.submit(ask) for _ in range(6)]
+        try:
+            assert entered.wait(WAIT_S)
+            for _ in range(20):  # while the six arrive
+                assert httpx.get(f"{address}data/atlas.js", trust_env=False, timeout=WAIT_S / 3).status_code == 200
+            assert len(begun) == 1
+        finally:
+            going.set()
+        assert [search.result().json() for search in searches] == [{"units": []}] * 6
+
+
+@pytest.mark.parametrize("drip", [b"", b"x"])
+def test_a_picture_that_does_not_arrive_is_not_waited_for(
+    folder: AtlasFolder, monkeypatch: pytest.MonkeyPatch, drip: bytes
+) -> None:
+    monkeypatch.setattr(atlas_desk, "BODY_S", 0.4)
+    head = (
+        b"POST /api/search/image HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: image/png\r\nContent-Length: 9999\r\n\r\n"
+    )
+    with serving(folder, conv_net()) as address:
+        port = int(address.rstrip("/").rpartition(":")[2])
+        with socket.create_connection(("127.0.0.1", port), timeout=0.05) as connection:
+            connection.sendall(head)
+            answer, started = b"", time.monotonic()
+            while not answer.endswith(b"}") and time.monotonic() < started + 4:
+                connection.sendall(drip)
+                with contextlib.suppress(TimeoutError):
+                    answer += connection.recv(1 << 16)
+    assert answer.startswith(b"HTTP/1.1 408")
+    assert b"the body did not arrive within 0.4 seconds" in answer
 
 
 def test_a_network_with_other_weights_is_refused(folder: AtlasFolder) -> None:

@@ -212,6 +212,9 @@ def test_another_picture_comes_onto_the_plate_and_into_the_address(browser: webd
     press(browser, "v")
     assert text(browser, "plate") == "Another way, 1 of 4"
     assert text(browser, "command").endswith("-o unit.png --variant diverse --member 0")
+    browser.find_element(By.CSS_SELECTOR, '[data-picture="positive.0.1"]').click()
+    assert text(browser, "command").endswith("-o unit.png --seed 1")
+    browser.find_element(By.CSS_SELECTOR, '[data-picture="diverse.0.0"]').click()
     browser.refresh()
     until(browser, lambda b: is_shown(b, "plate"))
     assert text(browser, "plate") == "Another way, 1 of 4"
@@ -361,6 +364,19 @@ def test_search_finds_units_layers_classes_and_photographs(browser: webdriver.Ch
     assert "Try an address such as blocks.0:0" in text(browser, "results")
 
 
+def test_a_layer_of_the_very_name_is_found_before_others(browser: webdriver.Chrome, tmp_path: Path) -> None:
+    index = write_site(tmp_path / "site", [MadeLayer(name, name, 4) for name in ("a.head", "head")])
+    opened(browser, index.as_uri() + "#?q=head:3")
+    assert texts(browser, "#results .name") == ["head:3", "a.head:3"]
+
+
+def test_a_random_unit_is_another_one(browser: webdriver.Chrome, tmp_path: Path) -> None:
+    index = write_site(tmp_path / "site", [MadeLayer("two", "two", 2)])
+    for unit in (0, 1):
+        opened(browser, f"{index.with_name('unit.html').as_uri()}#two:{unit}")
+        assert (at(browser, "random").get_attribute("href") or "").endswith(f"#two:{1 - unit}")
+
+
 def test_a_percentile_never_reads_as_all_or_none_where_it_is_not(browser: webdriver.Chrome, disk: str) -> None:
     opened(browser, disk + "index.html")
     said = "return arguments[0].map(phosphene.atlas.percentileOf)"
@@ -368,13 +384,14 @@ def test_a_percentile_never_reads_as_all_or_none_where_it_is_not(browser: webdri
     assert browser.execute_script(said, values) == [
         *["100", "over 99.99", "99.97", "99.4", "50", "12.3", "0.5", "under 0.01", "0"]
     ]
-    assert browser.execute_script("return [100, 30, 0, null].map(p => phosphene.atlas.standing(p, 1000))") == [
-        *[
-            "above all of 1,000 photographs",
-            "above 30\u00a0% of 1,000 photographs",
-            "below all of 1,000 photographs",
-            "",
-        ]
+    values = [100, 99.999, 30, 0.001, 0, None]
+    assert browser.execute_script("return arguments[0].map(p => phosphene.atlas.standing(p, 1000))", values) == [
+        "above all of 1,000 photographs",
+        "above more than 99.99\u00a0% of 1,000 photographs",
+        "above 30\u00a0% of 1,000 photographs",
+        "above less than 0.01\u00a0% of 1,000 photographs",
+        "below all of 1,000 photographs",
+        "",
     ]
 
 
@@ -413,14 +430,65 @@ def test_the_keys_are_listed(browser: webdriver.Chrome, disk: str) -> None:
     assert text(browser, "title") == "class 0 head:0"
 
 
+@pytest.mark.parametrize("held", ["ctrlKey", "metaKey", "altKey"])
+def test_a_key_with_another_one_is_the_browser_s(browser: webdriver.Chrome, disk: str, held: str) -> None:
+    script = """const said = { key: arguments[0], [arguments[1]]: true, bubbles: true, cancelable: true };
+      return document.body.dispatchEvent(new KeyboardEvent("keydown", said))"""
+    opened(browser, disk + "unit.html#blocks.0:7")
+    before = browser.current_url
+    assert all(browser.execute_script(script, key, held) for key in "nprvu/?")
+    assert not browser.find_elements(By.ID, "keys")
+    assert browser.current_url == before
+
+
+@pytest.mark.parametrize(
+    ("variants", "said"),
+    [
+        (["positive"], "a unit of the network most."),
+        (["positive", "negative"], "a unit of the network, most or least."),
+        (["positive", "diverse"], "a unit of the network, most or in several ways."),
+        (["positive", "negative", "diverse"], "a unit of the network, most or least or in several ways."),
+    ],
+)
+def test_the_contents_say_what_the_pictures_are_of(
+    browser: webdriver.Chrome, tmp_path: Path, variants: list[str], said: str
+) -> None:
+    opened(browser, write_site(tmp_path / "site", SMALL[2:], variants=variants, n_missing=0).as_uri())
+    assert text(browser, "about").endswith(said)
+
+
+def test_the_contents_of_an_atlas_without_pictures_say_so(browser: webdriver.Chrome, tmp_path: Path) -> None:
+    opened(browser, write_site(tmp_path / "site", SMALL[2:], n_ok=0).as_uri())
+    assert text(browser, "about") == "a small network: 12 units of 1 layer; there is no picture of them."
+
+
+def test_a_search_never_names_what_another_photograph_drives(browser: webdriver.Chrome, tmp_path: Path) -> None:
+    index = write_site(tmp_path / "site")
+    opened(browser, index.as_uri())
+    press(browser, "/", "head")  # no photograph is called so, whose file would be loaded
+    until(browser, lambda b: texts(b, "#found .name") == ["head"])
+    file = tmp_path / "site/data/search-0.js"  # the atlas has facts of more photographs now
+    file.write_text(file.read_text("utf-8").replace('"of": "ab"', '"of": "cd"'), "utf-8")
+    at(browser, "search").send_keys(Keys.CONTROL, "a", Keys.NULL, "snowy")
+    until(browser, lambda b: is_shown(b, "problem"))
+    assert text(browser, "problem") == "This atlas is another one since the page was opened: load the page again."
+    assert not is_shown(browser, "found")
+
+
 def test_a_missing_file_is_said_and_the_pages_around_it_turn(browser: webdriver.Chrome, tmp_path: Path) -> None:
     index = write_site(tmp_path / "site")
-    (tmp_path / "site/data/blocks.0/units-0.js").unlink()
+    file = tmp_path / "site/data/blocks.0/units-0.js"
+    content = file.read_bytes()
+    file.unlink()
     opened(browser, index.with_name("unit.html").as_uri() + "#blocks.0:15")
     assert text(browser, "problem") == "data/blocks.0/units-0.js cannot be read. Is the whole folder there?"
     assert text(browser, "title") == "blocks.0 : 15"
     press(browser, "n")
     titled(browser, "blocks.0 : 16")
+    assert not is_shown(browser, "problem")
+    file.write_bytes(content)
+    press(browser, "p")  # what failed once is asked for again
+    until(browser, lambda b: text(b, "title") == "blocks.0 : 15" and b.find_elements(By.CSS_SELECTOR, "#plate img"))
     assert not is_shown(browser, "problem")
     (tmp_path / "site/data/atlas.js").unlink()
     opened(browser, index.as_uri())
@@ -512,8 +580,10 @@ def _luminance(css: str) -> float:
 
 def test_every_picture_has_words_and_every_control_a_name(browser: webdriver.Chrome, disk: str) -> None:
     nameless = """return [...document.querySelectorAll(`img:not([alt]), [role=img]:not([aria-label]),
-      svg:not([aria-label])`)].map(e => e.outerHTML).concat([...document.querySelectorAll('a, button, select')]
+      [role=img][aria-label=""], svg:not([aria-label])`)].map(e => e.outerHTML).concat([...document.querySelectorAll('a, button, select')]
       .filter(e => e.checkVisibility() && !e.textContent.trim() && !e.ariaLabel).map(e => e.outerHTML))"""
     for page in ("index.html", "layer.html#blocks.0", "unit.html#blocks.0:7", "index.html#?q=owl"):
         opened(browser, disk + page)
         assert browser.execute_script(nameless) == [], page
+    tiles = browser.find_elements(By.CSS_SELECTOR, "#results .tile")
+    assert {tile.get_attribute("aria-hidden") for tile in tiles} == {"true"}

@@ -80,7 +80,9 @@ def test_units_stand_in_the_order_that_is_chosen_and_those_without_a_number_last
     choose(browser, "sort", "score")
     assert units(browser) == ranked(layer, lambda unit: -layer.score(unit))
     assert fragment(browser) == "blocks.0?sort=score"
+    assert at(browser, "order").accessible_name == "falling; turn round"
     at(browser, "order").click()
+    assert at(browser, "order").accessible_name == "rising; turn round"
     assert units(browser) == ranked(layer, layer.score)
     assert fragment(browser) == "blocks.0?sort=score&order=up"
     browser.back()
@@ -99,6 +101,32 @@ def test_units_that_look_alike_stand_side_by_side(browser: webdriver.Chrome, add
     assert units(browser) == sorted(SMALL[0].units, key=lambda unit: 7 * unit % 24)
 
 
+def test_with_the_least_shown_an_order_that_it_does_not_have_is_that_of_the_numbers(
+    browser: webdriver.Chrome, address: str
+) -> None:
+    layer = SMALL[0]
+    opened(browser, f"{address}#blocks.0?sort=percentile&order=up")
+    browser.find_element(By.CSS_SELECTOR, 'input[name="variant"][value="negative"]').click()
+    until(browser, lambda b: fragment(b) == "blocks.0?variant=negative")
+    assert units(browser) == list(layer.units)
+    assert [option.text for option in Select(at(browser, "sort")).options] == ["number", "score"]
+    choose(browser, "sort", "score")
+    assert units(browser) == ranked(layer, layer.score)
+    browser.execute_script("document.querySelector('#grid a[href*=\"blocks.0:12?\"]').click()")
+    titled(browser, "blocks.0 : 12")
+    press(browser, "n")
+    above = [unit for unit in ranked(layer, layer.score) if layer.score(unit) > layer.score(12)]
+    titled(browser, f"blocks.0 : {above[0]}")
+    browser.execute_script("location.hash = '#blocks.0:12?sort=score'")
+    below = [unit for unit in ranked(layer, lambda unit: -layer.score(unit)) if layer.score(unit) < layer.score(12)]
+    until(browser, lambda b: at(b, "next").get_attribute("title") == f"blocks.0:{below[0]} by score")
+    browser.execute_script("location.hash = '#blocks.0:12?sort=score&variant=negative'")
+    until(browser, lambda b: at(b, "next").get_attribute("title") == f"blocks.0:{above[0]} by score")
+    press(browser, "u")
+    titled(browser, "blocks.0")
+    until(browser, lambda b: "variant=negative" in fragment(b))
+
+
 def test_units_of_one_kind_are_shown_alone(browser: webdriver.Chrome, address: str) -> None:
     opened(browser, f"{address}#blocks.0")
     found = Select(at(browser, "status")).options
@@ -109,6 +137,9 @@ def test_units_of_one_kind_are_shown_alone(browser: webdriver.Chrome, address: s
     assert fragment(browser) == "blocks.0?status=failed"
     opened(browser, f"{address}#blocks.0?status=not_finite")
     assert text(browser, "empty") == "No unit of this layer is so."
+    opened(browser, f"{address}#blocks.0?sort=score&status=dead")
+    press(browser, "n")  # another layer may have none that is so
+    until(browser, lambda b: fragment(b) == "middle?sort=score")
 
 
 def test_a_cell_shows_its_own_part_of_the_sheet(browser: webdriver.Chrome, address: str) -> None:

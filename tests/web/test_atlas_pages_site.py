@@ -8,17 +8,18 @@ import json
 import threading
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
-from atlas_fixtures import FAILURES, LABELS, NASTY, NASTY_LAYER, broken_copy, make_atlas
+from atlas_fixtures import FAILURES, LABELS, NASTY, NASTY_LAYER, Shape, broken_copy, made_up_manifest, make_atlas
 from atlas_turning import drawn, is_shown, opened, text, texts, titled
 from browsers import CHROMIUM, DRIVER, asked, until, untroubled
 from selenium import webdriver
 from selenium.webdriver.common.by import By
 
-from phosphene.store.atlas import AtlasFolder
+from phosphene.store.atlas import AtlasFolder, Picture, open_atlas
 from phosphene.web.atlas_export import export_site
 from phosphene.web.atlas_server import serve
 from phosphene.web.atlas_site import Site
@@ -170,6 +171,54 @@ def test_a_damaged_picture_is_named_on_its_page_and_the_others_are_shown(
     opened(browser, f"{base}unit.html#features.3:{unit['unit']}?picture={name}")
     assert text(browser, "plate").split("\n")[0] == "damaged"
     drawn(browser, "#others img")
+
+
+def test_with_the_least_chosen_a_layer_goes_by_its_least(browser: webdriver.Chrome, tmp_path: Path) -> None:
+    def change(row: Picture) -> Picture:
+        if (row.unit, row.variant) not in ((3, "negative"), (4, "positive"), (9, "negative")):
+            return row
+        return replace(row, status="failed", reason="", score=None, robust_score=None, curve=(), image=None)
+
+    folder = make_atlas(tmp_path / "atlas", made_up_manifest((Shape("conv", 12),), diversity=0), change=change)
+    site = export_site(Site(folder, compare=folder, title="one"), tmp_path / "site").parent.as_uri()
+    scores = {
+        one.unit: one.score for unit in range(12) for one in folder.unit("conv", unit) if one.variant == "negative"
+    }
+    opened(browser, f"{site}/layer.html#conv?variant=negative&sort=score")
+    found = browser.execute_script("return [...document.querySelectorAll('#grid a')].map(e => e.title)")
+    known = {unit: score for unit, score in scores.items() if score is not None}
+    order = sorted(known, key=lambda unit: (-known[unit], unit))
+    assert [int(title.split(",")[0].split(":")[1]) for title in found[: len(order)]] == order
+    assert found[0] == f"conv:{order[0]}, score {known[order[0]]:.3g}".replace("-", "−")
+    assert "conv:3, failed" in found
+    opened(browser, f"{site}/layer.html#conv?variant=negative&status=failed")
+    assert [text.split("\n")[0] for text in texts(browser, "#grid li")] == ["3", "7", "9"]
+    assert "1 dead, 1 not finite, 3 failed" in text(browser, "about")
+    opened(browser, f"{site}/compare.html#conv?variant=negative")
+    until(browser, lambda b: len(texts(b, "#pairs li")) == 12)
+    script = (
+        "return [...document.querySelectorAll('#pairs li')].slice(3, 5).map(e => e.querySelector('.tile').dataset.word)"
+    )
+    assert browser.execute_script(script) == ["failed", ""]
+    opened(browser, f"{site}/compare.html#conv:4?variant=negative")
+    until(browser, lambda b: text(b, "side-a"))
+    assert f"score {known[4]:.3g}".replace("-", "−") in text(browser, "side-a")
+
+
+def test_damaged_pictures_are_those_of_the_variant_that_is_shown(browser: webdriver.Chrome, tmp_path: Path) -> None:
+    whole = make_atlas(tmp_path / "atlas", made_up_manifest((Shape("conv", 4),), diversity=0))
+    image = next(one.image for one in whole.unit("conv", 0) if one.variant == "negative")
+    assert image is not None
+    file = next((tmp_path / "atlas/data/conv").glob("*.parquet"))
+    data = bytearray(file.read_bytes())
+    data[data.index(image) + 40] ^= 0xFF  # they lie together
+    file.write_bytes(data)
+    folder = open_atlas(str(tmp_path / "atlas"))
+    site = export_site(Site(folder), tmp_path / "site").parent.as_uri()
+    for variant, words in (("positive", [""] * 4), ("negative", ["damaged"] * 4)):
+        opened(browser, f"{site}/layer.html#conv?variant={variant}")
+        script = "return [...document.querySelectorAll('#grid .tile')].map(e => e.dataset.word)"
+        assert browser.execute_script(script) == words
 
 
 def _units(site: Path, slug: str) -> list[dict[str, Any]]:

@@ -224,7 +224,8 @@ def test_photographs_are_found_with_what_they_drive(site: Site, folder: AtlasFol
                     expected.setdefault(example.key, []).append((place, facts.unit, example.value))
     assert search["photographs"] == sorted(expected)
     hits = read(site, "data/search-0.js")
-    for name, found in zip(search["photographs"], hits, strict=True):
+    assert hits["of"] == search["of"]
+    for name, found in zip(search["photographs"], hits["hits"], strict=True):
         assert sorted((a, b) for a, b, _ in found) == sorted((a, b) for a, b, _ in expected[name])
         assert [value for *_, value in found] == sorted((value for *_, value in found), reverse=True)
 
@@ -337,6 +338,42 @@ def test_a_damaged_row_counts_as_damaged_once_it_was_read(folder: AtlasFolder, t
     assert exported == broken.read("data/features.3/layer.js")
 
 
+def test_files_of_units_stay_as_they_are_cut_when_facts_arrive(tmp_path: Path) -> None:
+    folder = make_atlas(tmp_path / "a", made_up_manifest((Shape("features.3", 90),)), facts=False, side=8)
+    site = Site(folder)
+    before = read(site, "data/atlas.js")["layers"][0]["chunk"]
+    places = {unit["unit"]: path for path in unit_files(site) for unit in read(site, path)}
+    folder.write_facts("features.3", make_atlas(tmp_path / "b", folder.manifest, side=8).facts("features.3"))
+    assert site.refresh() is True
+    assert read(site, "data/atlas.js")["layers"][0]["chunk"] == before
+    assert {unit["unit"]: path for path in unit_files(site) for unit in read(site, path)} == places
+    assert places[before].endswith("units-1.js")
+
+
+def unit_files(site: Site) -> list[str]:
+    return [path for path in site.files() if "/units-" in path]
+
+
+def test_two_atlases_of_one_network_are_told_apart(tmp_path: Path) -> None:
+    manifest = made_up_manifest((Shape("features.3", 3),))
+    other = replace(manifest, recipes={"r" * 32: {"kind": "Recipe", "name": "another"}})
+    trained = replace(manifest, network=replace(manifest.network, digest="f" * 64))
+    folders = [
+        make_atlas(tmp_path / f"{place}", one, facts=False, side=8)
+        for place, one in enumerate((manifest, other, trained, manifest))
+    ]
+
+    def titles(left: AtlasFolder, right: AtlasFolder, **how: Any) -> tuple[str, str]:
+        document = read(Site(left, compare=right, **how), "data/atlas.js")
+        return document["title"], document["compare"]["title"]
+
+    name, digest = manifest.network.name, manifest.network.digest[:8]
+    assert titles(folders[0], folders[1]) == (f"{name} (made up)", f"{name} (another)")
+    assert titles(folders[0], folders[2]) == (f"{name} (weights {digest})", f"{name} (weights ffffffff)")
+    assert titles(folders[0], folders[3]) == (f"{name} (0)", f"{name} (3)")
+    assert titles(folders[0], folders[1], title="Mine") == ("Mine", f"{name} (another)")
+
+
 def test_what_was_collected_and_cannot_be_read_is_told(folder: AtlasFolder, tmp_path: Path) -> None:
     assert read(Site(folder), "data/features.3/layer.js")["is_whole"] is True
     shutil.copytree(folder.uri, tmp_path / "b")
@@ -357,7 +394,8 @@ def test_an_atlas_without_photographs_or_places_says_so(tmp_path: Path) -> None:
         bare.write_part(job.id, job.layer, rows)
     numbers = read(Site(bare), "data/features.3/layer.js")
     assert numbers["similarity"] is numbers["percentile"] is numbers["multiple"] is None
-    assert read(Site(bare), "data/search.js") == {
+    assert read(Site(bare), "data/search.js") | {"of": ""} == {
+        "of": "",
         "layers": ["features.3"],
         "labels": [],
         "photographs": [],
@@ -509,3 +547,64 @@ def test_reading_a_site_needs_no_torch(folder: AtlasFolder) -> None:
         "sys.exit('torch' in sys.modules)"
     )
     subprocess.run([sys.executable, "-c", code], check=True, timeout=60)
+
+
+def test_a_file_of_an_activation_page_asks_the_store_for_its_own_map_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sys.path.insert(0, str(Path(__file__).parents[1] / "atlas" / "activations"))
+    from made_up import made_up_atlas
+
+    from phosphene.store.atlas.activation_files import encode_activation_atlas
+
+    manifest = made_up_manifest(tuple(Shape(f"layer {i}", 2) for i in range(5)), negative=False, diversity=0)
+    folder = make_atlas(tmp_path / "a", manifest, facts=False, side=8)
+    own = f"activations/{folder.slugs['layer 3']}/activation_atlas.parquet"
+    folder.write_bytes(own, encode_activation_atlas(made_up_atlas()))
+    site, asked = Site(folder), list[str]()
+    files = [path for path in site.files() if path.startswith("activations/")]
+    entry = type(folder.place).entry
+
+    def counted(place: Any, path: str) -> Any:
+        asked.append(path)
+        return entry(place, path)
+
+    monkeypatch.setattr(type(folder.place), "entry", counted)
+    assert len(files) > 3
+    assert all(site.read(path) for path in files)
+    assert asked == [own] * len(files)
+    asked.clear()
+    for path in (f"activations/{folder.slugs['layer 2']}/index.html", "activations/nothing/index.html"):
+        with pytest.raises(KeyError):
+            site.read(path)
+    assert len(asked) == 1
+
+
+def test_what_the_other_atlas_gains_is_seen(tmp_path: Path) -> None:
+    shapes = (Shape("features.3", 40),)
+    manifests = [made_up_manifest(shapes, name=name, negative=False, diversity=0) for name in ("one", "two")]
+    own = make_atlas(tmp_path / "a", manifests[0], facts=False, side=8)
+    other = make_atlas(tmp_path / "b", manifests[1], facts=False, left_out=1, side=8, compacted=False)
+    whole = make_atlas(tmp_path / "c", manifests[1], facts=False, side=8)
+    site = Site(own, compare=other)
+    assert read(site, "data/atlas.js")["compare"]["n_missing"] == 8
+    assert site.refresh() is False
+    last = list(jobs(manifests[1]))[-1]
+    other.write_part(last.id, last.layer, [whole.picture(one.id) for one in last.pictures])
+    assert site.refresh() is True
+    assert read(site, "data/atlas.js")["compare"]["n_missing"] == 0
+
+
+def test_a_mosaic_s_rows_come_from_everywhere_in_the_layer(tmp_path: Path) -> None:
+    manifest = made_up_manifest((Shape("features.3", 400),), negative=False, diversity=0)
+    folder = make_atlas(tmp_path / "a", manifest, facts=False, side=8)
+    mosaic = pixels(Site(folder).read("data/features.3/mosaic.webp"))
+    assert mosaic.shape == (6 * 32, 16 * 32, 4)
+    for row, first in enumerate((0, 76, 153, 230, 307, 384)):  # of 400 units, the last sixteen included
+        tiles = mosaic[row * 32 : row * 32 + 32].reshape(32, 16, 32, 4).transpose(1, 0, 2, 3)
+        for column, tile in enumerate(tiles):
+            image = folder.unit("features.3", first + column)[0].image
+            if image is None:
+                assert (tile[..., 3] == 0).all()
+            else:
+                assert np.abs(tile[..., :3].mean((0, 1)) - pixels(image)[..., :3].mean((0, 1))).max() < 10

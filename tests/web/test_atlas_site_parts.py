@@ -33,6 +33,14 @@ def test_points_on_a_line_are_walked_along_it() -> None:
     assert walked.tolist() in (list(range(400)), list(range(399, -1, -1)))
 
 
+def test_points_on_a_bow_are_walked_along_it() -> None:
+    angle = np.linspace(0, np.pi, 400)
+    bow = np.stack([np.cos(angle), 2 * np.sin(angle)], axis=1).astype(np.float32)
+    mixed = np.random.default_rng(0).permutation(400)
+    walked = mixed[np.argsort(similarity_ranks(bow[mixed]))]
+    assert walked.tolist() in (list(range(400)), list(range(399, -1, -1)))
+
+
 def test_neighbours_in_the_order_are_near_each_other() -> None:
     noise = np.random.default_rng(1)
     centres = noise.normal(size=(20, 16)) * 10

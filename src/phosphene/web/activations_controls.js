@@ -5,7 +5,7 @@
   const COUNTS = { size: "area", opacity: "opacity", nothing: "nothing" };
   const MIDDLE = [0.5, 0.5];
 
-  // heard: go(changes), chooseClass(number or null), zoom(factor, place), whole(), leave().
+  // heard: go(changes), chooseClass(number or null), zoom(factor), whole(), leave().
   function build(page, sizes, heard) {
     const names = phosphene.state.COUNTS, { STEP } = phosphene.gestures;
     const grids = ["by zoom", ...sizes.map((size) => size + " × " + size)];
@@ -23,8 +23,8 @@
       at("maps").querySelector(".surface").focus({ preventScroll: true });
     });
     at("whole").addEventListener("click", heard.whole);
-    at("closer").addEventListener("click", () => heard.zoom(STEP, MIDDLE));
-    at("farther").addEventListener("click", () => heard.zoom(1 / STEP, MIDDLE));
+    at("closer").addEventListener("click", () => heard.zoom(STEP));
+    at("farther").addEventListener("click", () => heard.zoom(1 / STEP));
   }
 
   function radios(name, options, choose) {

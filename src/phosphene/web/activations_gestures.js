@@ -5,8 +5,8 @@
   const STEP = 1.5; // of the zoom, by a key, a button or a double click
   const ARROWS = { ArrowUp: [-1, 0], ArrowDown: [1, 0], ArrowLeft: [0, -1], ArrowRight: [0, 1] };
 
-  // heard: zoom(factor, place), pan([across, down]), point(place or null), choose(place), step([rows, columns]),
-  // whole(), finer(by), leave().
+  // heard: zoom(factor, place or nothing), pan([across, down]), point(place or null), choose(place),
+  // step([rows, columns]), whole(), finer(by), leave().
   function listen(surface, heard) {
     const fingers = new Map(), press = { start: null, wandered: false };
     const placeOf = (event) => {
@@ -65,9 +65,9 @@
 
   function key(event, heard) {
     if (event.ctrlKey || event.metaKey || event.altKey) return;
-    const arrow = ARROWS[event.key], closer = () => heard.zoom(STEP, [0.5, 0.5]);
+    const arrow = ARROWS[event.key], closer = () => heard.zoom(STEP);
     const does = {
-      "+": closer, "=": closer, "-": () => heard.zoom(1 / STEP, [0.5, 0.5]),
+      "+": closer, "=": closer, "-": () => heard.zoom(1 / STEP),
       0: heard.whole, Home: heard.whole, "[": () => heard.finer(-1), "]": () => heard.finer(1), Escape: heard.leave,
     }[event.key];
     if (arrow && event.shiftKey) heard.pan([0.2 * arrow[1], 0.2 * arrow[0]]);

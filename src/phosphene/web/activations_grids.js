@@ -1,7 +1,7 @@
 "use strict";
 // The grids of the maps, each loaded when it is first shown, and the sheets that hold the pictures of its cells.
 (() => {
-  const grids = new Map(), sheets = new Map(), halves = new Map();
+  const grids = new Map(), lost = new Set(), sheets = new Map(), halves = new Map();
 
   // Sizes that every map has, from coarse to fine.
   function gridSizes(page) {
@@ -18,9 +18,18 @@
       phosphene.load(key, file).then((found) => {
         grids.set(key, indexed(found));
         arrived();
-      }).catch(failed);
+      }).catch((error) => {
+        lost.add(key);
+        failed(error);
+      });
     }
     return grids.get(key);
+  }
+
+  // What could not be read is asked for again when it is next wanted.
+  function again() {
+    for (const key of lost) grids.delete(key);
+    lost.clear();
   }
 
   const UPPER = 0.75; // the most frequented quarter of the cells is shown in full: a few hold far more than the others
@@ -91,5 +100,6 @@
     return canvas;
   }
 
-  Object.assign(phosphene, { gridSizes, grids: { gridOf, numberAt, saysOf, bestFor, placeOf, sheetOf, halved } });
+  Object.assign(phosphene, { gridSizes,
+    grids: { gridOf, again, numberAt, saysOf, bestFor, placeOf, sheetOf, halved } });
 })();

@@ -16,12 +16,12 @@
     const made = { about: map, figure, stage, density: null };
     made.canvas = element("canvas", { "aria-hidden": "true" }, stage);
     for (const name of ["pointed", "chosen"]) made[name] = element("div", { class: "mark " + name }, stage);
-    made.readout = element("p", { class: "readout", "aria-hidden": "true" }, stage);
     made.surface = element("div", {
       class: "surface", role: "application", "aria-roledescription": "zoomable map", tabindex: "0",
       "aria-label": "Activations at " + map.layer + " of " + map.network + ". Arrow keys move from cell to cell, "
         + "plus and minus zoom, brackets choose the grid.",
     }, stage);
+    made.readout = element("p", { class: "readout", "aria-hidden": "true" }, figure);
     if (map.density) made.density = cloud(map.density);
     new ResizeObserver(repaint).observe(stage);
     return made;

@@ -44,6 +44,7 @@
     clearTimeout(later);
     Object.assign(state, changes);
     at("missing").hidden = true;
+    phosphene.grids.again();
     const hash = phosphene.state.format(state);
     if (hash !== location.hash) history.pushState(null, "", hash);
     else remember();
@@ -76,7 +77,7 @@
   };
 
   const heard = {
-    zoom: (factor, place) => look(geometry.zoomed(state, factor, place, sizes)),
+    zoom: (factor, place) => look(geometry.zoomed(state, factor, place ?? center(), sizes)),
     pan: (share) => look(geometry.moved(state, share, sizes)),
     whole: () => go(geometry.WHOLE),
     choose: (place) => go({ cell: cellUnder(place) }),
@@ -99,6 +100,13 @@
     },
   };
 
+  // The middle of the chosen cell as far as it is seen, else of the map: without a pointer that is what zooms keep.
+  function center() {
+    const box = state.cell && geometry.boxOf(state, state.cell.size, [state.cell.row, state.cell.column]);
+    if (!box || !geometry.isSeen(box)) return [0.5, 0.5];
+    return [box[0], box[1]].map((start) => Math.min(1, Math.max(0, start + box[2] / 2)));
+  }
+
   const inside = (n, now) => Math.min(now - 1, Math.max(0, n));
   const moved = ({ row, column }, rows, columns) =>
     ({ size: size(), row: inside(row + rows, size()), column: inside(column + columns, size()) });
@@ -112,7 +120,12 @@
 
   // The grids that are there, at the size; the others are asked for.
   const gridsAt = (wanted) => page.maps.map((_, i) =>
-    phosphene.grids.gridOf(page, i, wanted, { arrived: show, failed: complain }));
+    phosphene.grids.gridOf(page, i, wanted, { arrived, failed: complain }));
+
+  function arrived() {
+    at("problem").hidden = true;
+    show();
+  }
 
   const klassNumber = () => (state.klass === null ? null : page.classes.indexOf(state.klass));
 
@@ -143,8 +156,7 @@
     maps.forEach((map, i) => {
       phosphene.map.mark(map, "chosen", state, state.cell);
       phosphene.map.mark(map, "pointed", state, pointed);
-      map.readout.hidden = !here;
-      if (here) map.readout.textContent = phosphene.panel.brief(grids[i], here, { page, klass: klassNumber() });
+      map.readout.textContent = here ? phosphene.panel.brief(grids[i], here, { page, klass: klassNumber() }) : "";
     });
   }
 

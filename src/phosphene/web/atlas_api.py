@@ -76,7 +76,7 @@ def search(view: AtlasView, asked: Mapping[str, str]) -> Document:
 
 def layer_slug(view: AtlasView, name: str) -> str:
     """The slug of a layer that is given by name or slug. Raises `RefusalError` where there is none."""
-    found = name if name in view.layers else view.folder.slugs.get(name)
+    found = view.folder.slugs.get(name, name if name in view.layers else None)  # a name may be another's slug
     if found is None:
         raise RefusalError(404, f"the atlas has no layer {name[:120]!r}; data/atlas.js names them")
     return found

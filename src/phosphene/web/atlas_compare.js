@@ -13,7 +13,7 @@
     atlas = await phosphene.atlas.open();
     other = atlas.compare;
     if (!other) return showNothing();
-    phosphene.head.build(atlas, [["beside " + other.title, ""]]);
+    phosphene.head.build(atlas, [["beside " + other.title, ""]], { beside: true });
     phosphene.compareTools.build(atlas, { go, turn: () => go({ isUp: !state.isUp }) });
     at("pair").addEventListener("close", closed);
     at("pair").addEventListener("click", (event) => event.target === at("pair") && at("pair").close());
@@ -54,10 +54,11 @@
       other.layers);
     const numbersFound = await numbersOf(found, pairs);
     if (mine !== round) return;
-    [layer, ways, known] = [found, pairs, numbersFound];
+    [layer, ways] = [found, pairs];
     state = { slug: layer.slug, ...settled(said), unit: unit !== null && placeOf(layer, unit) >= 0 ? unit : null };
+    known = ofVariant(numbersFound, state.variant);
     const lost = slug && !wished ? "layer “" + slug + "”" : wanted && state.unit === null ? "unit " + wanted : "";
-    sayMissing(lost ? "There is no " + lost + " here. This is " + layer.name + "." : "");
+    sayMissing(lost ? "There is no " + lost + " here. This is " + layer.name + "." : lostWay(said.get("by")));
     show();
     if (before !== null && before !== layer) scrollTo(0, 0);
   }
@@ -68,6 +69,18 @@
     const right = await Promise.all([...slugs].map(async (slug) =>
       [slug, await load("other/layer/" + slug, "other/" + slug + "/layer.js")]));
     return { left: await numbers(found.slug), right: new Map(right) };
+  }
+
+  function ofVariant({ left, right }, variant) {
+    const own = (found) => phosphene.atlas.ofVariant(found, variant);
+    return { left: own(left), right: new Map([...right].map(([slug, found]) => [slug, own(found)])) };
+  }
+
+  // What is said of a way of pairing that is asked for and that the layer does not have.
+  function lostWay(by) {
+    if (!(by in phosphene.pairs.WAYS) || by in ways) return "";
+    return "Units of " + layer.name + " cannot be paired " + phosphene.pairs.WAYS[by]
+      + (by === "unit" ? ": " + other.title + " has no such layer." : ": no answers of the two were compared.");
   }
 
   function settled(said) {
@@ -106,7 +119,8 @@
     const key = JSON.stringify({ ...state, unit: null });
     if (at("pairs").dataset.key !== key) {
       at("pairs").dataset.key = key;
-      phosphene.head.build(atlas, [[layer.name, phosphene.atlas.layerHref(layer.slug)], ["beside " + other.title, ""]]);
+      phosphene.head.build(atlas, [[layer.name, phosphene.atlas.layerHref(layer.slug)], ["beside " + other.title, ""]],
+        { beside: true });
       at("title").textContent = layer.name;
       phosphene.compareTools.showSteps(atlas, layer, (slug) => hrefOf({ ...state, slug, unit: null }));
       phosphene.compareTools.show({ atlas, state, ways, variants: variants() }, go);

@@ -52,6 +52,7 @@
     const units = await load(prefix + "units/" + layer.slug + "/" + part,
       folder + "/" + layer.slug + "/units-" + part + ".js");
     const unit = units[place % layer.chunk];
+    if (unit && unit.unit !== unitAt(layer, place)) throw phosphene.atlas.changed();
     return unit && unit.pictures.find((picture) => picture.variant === variant);
   }
 

@@ -12,8 +12,11 @@
         title: said.join(" and ") + (value ? ", " + value : "") };
     }
 
-    const wordOf = (side) => (side ? side.numbers.status[side.place] && WORDS[STATUSES[side.numbers.status[side.place]]]
-      : "no such unit");
+    // Why there is no picture, or nothing.
+    function wordOf(side) {
+      const code = side ? side.numbers.status[side.place] : null;
+      return code === null ? "no such unit" : code ? WORDS[STATUSES[code]] : "";
+    }
 
     function names(pair) {
       return sides(pair).map((side) => (side ? phosphene.pair.addressOf(side.layer, side.place) : "nothing"));

@@ -69,7 +69,7 @@ def n_files(view: AtlasView, slug: str) -> dict[str, int]:
     """How many numbered files of each kind a layer has: sheets by variant, and files of units."""
     n = len(view.units(slug))
     sheets = {f"{variant}.webp": n_sheets(n) for variant in ("positive", "negative")[: 1 + view.manifest.negative]}
-    return sheets | {"units.js": -(-n // view.chunk(slug))}
+    return sheets | {"units.js": -(-n // view.chunk())}
 
 
 def layer_files(view: AtlasView, slug: str) -> Iterator[str]:
@@ -102,7 +102,7 @@ def _layer(view: AtlasView, slug: str, folder: str) -> Document:
             if kind.endswith(".webp")
         },
         "mosaic": {"file": f"{folder}/{slug}/mosaic.webp", "width": width, "height": height},
-        "chunk": view.chunk(slug),
+        "chunk": view.chunk(),
         "label_layer": layer.is_output,
         "recipe": layer.recipe,
     }

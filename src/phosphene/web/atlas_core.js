@@ -24,11 +24,19 @@
   const layerOf = (slug) => atlas.layers.find((layer) => layer.slug === slug);
   const numbers = (slug) => load("layer/" + slug, "data/" + slug + "/layer.js");
 
+  // A layer's numbers by its pictures of a variant; where a score stands among photographs is told of the positive.
+  const ofVariant = (found, variant) => (variant === "negative" && found.negative
+    ? { ...found, robust: null, percentile: null, multiple: null, similarity: null, ...found.negative } : found);
+
+  const changed = () => new Error("This atlas is another one since the page was opened: load the page again.");
+
   // The entry of the place-th unit of a layer; undefined where the file does not have it.
   async function entry(layer, place) {
     const part = Math.floor(place / layer.chunk);
     const units = await load("units/" + layer.slug + "/" + part, "data/" + layer.slug + "/units-" + part + ".js");
-    return units[place % layer.chunk];
+    const found = units[place % layer.chunk];
+    if (found && found.unit !== unitAt(layer, place)) throw changed();
+    return found;
   }
 
   // Where a unit stands among those that the atlas has of its layer; -1 where it has not.
@@ -91,9 +99,10 @@
 
   const fileOf = ({ columns, rows, files }, index) => files[Math.floor(index / (columns * rows))];
 
-  // A small picture of a unit; a hatched square where there is none.
+  // A small picture of a unit; a hatched square where there is none. Without a label it is for the eye alone.
   function tileOf(layer, place, label, variant = "positive") {
-    const made = element("span", { class: "tile", role: "img", "aria-label": label });
+    const made = element("span", { class: "tile", ...(label ? { role: "img", "aria-label": label }
+      : { "aria-hidden": "true" }) });
     const sheets = layer && layer.sprites[variant];
     if (sheets && place >= 0 && fileOf(sheets, place)) paint(made, sheets, place);
     else made.classList.add("none");
@@ -126,7 +135,8 @@
     const photographs = n ? plural(n, "photograph") : "the photographs";
     if (percentile >= 100) return "above all " + (n ? "of " : "") + photographs;
     if (percentile <= 0) return "below all " + (n ? "of " : "") + photographs;
-    return "above " + percentileOf(percentile) + "\u00a0% of " + photographs;
+    const share = percentileOf(percentile).replace("over", "more than").replace("under", "less than");
+    return "above " + share + "\u00a0% of " + photographs;
   }
 
   // 99.97 must not read as 100.
@@ -150,8 +160,8 @@
   };
 
   phosphene.atlas = {
-    STATUSES, WORDS, REASONS, UNREADABLE, open, layerOf, numbers, entry, placeOf, unitAt, parse, fragment,
-    layerHref, unitHref, paint, fileOf, tileOf, card, count, plural, shape, faults, standing, percentileOf, within, complain,
-    sayMissing, all: () => atlas,
+    STATUSES, WORDS, REASONS, UNREADABLE, open, layerOf, numbers, ofVariant, changed, entry, placeOf, unitAt, parse,
+    fragment, layerHref, unitHref, paint, fileOf, tileOf, card, count, plural, shape, faults, standing, percentileOf, within,
+    complain, sayMissing, all: () => atlas,
   };
 })();

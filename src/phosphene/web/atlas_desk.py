@@ -7,6 +7,7 @@ import hashlib
 import logging
 import time
 from collections.abc import Callable
+from functools import cached_property
 from types import MappingProxyType
 from typing import Any, TypeVar
 
@@ -28,6 +29,7 @@ MAX_BODY = 16 << 20  # bytes of a picture that is to be looked for
 BODY_S = 30  # in which a body has to arrive
 _REFRESH_S = 10  # after which the atlas is looked at again
 _READERS = 3  # requests that are answered at once: each may hold some megabytes
+_SEARCHERS = 1  # pictures that are looked for at once, beside those: a network may take seconds
 _LOG = logging.getLogger(__name__)
 _TYPES = MappingProxyType(
     {
@@ -46,7 +48,6 @@ class Desk:
 
     def __init__(self, site: Site, image_search: ImageSearch | None) -> None:
         self._site, self._image_search = site, image_search
-        self._readers: anyio.CapacityLimiter | None = None
         self._looked, self._looking = time.monotonic(), None
 
     async def file(self, request: Request, path: str) -> Response:
@@ -89,21 +90,28 @@ class Desk:
                 404, "no network was given to this server; start it with one, and with photographs joined"
             )
         body = await _body(request)
-        return await self._json(lambda: {"units": look.units(self._site.view, body)})
+        return await self._json(lambda: {"units": look.units(self._site.view, body)}, self._searchers)
 
     async def openapi(self, request: Request) -> Response:
         """What may be asked."""
         return Response(to_json(openapi(image_search=self._image_search is not None)), media_type="application/json")
 
-    async def _json(self, give: Callable[[], Any]) -> Response:
-        content = await self._read(lambda: to_json(give()))
+    async def _json(self, give: Callable[[], Any], limiter: anyio.CapacityLimiter | None = None) -> Response:
+        content = await self._read(lambda: to_json(give()), limiter)
         return Response(content, headers={"cache-control": "no-store"}, media_type="application/json")
 
-    async def _read(self, give: Callable[[], T]) -> T:
+    async def _read(self, give: Callable[[], T], limiter: anyio.CapacityLimiter | None = None) -> T:
         self._look_again()
-        if self._readers is None:
-            self._readers = anyio.CapacityLimiter(_READERS)
-        return await anyio.to_thread.run_sync(give, limiter=self._readers)
+        return await anyio.to_thread.run_sync(give, limiter=limiter or self._readers)
+
+    # Made when they are asked for first: a limiter belongs to the event loop that runs then.
+    @cached_property
+    def _readers(self) -> anyio.CapacityLimiter:
+        return anyio.CapacityLimiter(_READERS)
+
+    @cached_property
+    def _searchers(self) -> anyio.CapacityLimiter:
+        return anyio.CapacityLimiter(_SEARCHERS)
 
     def _look_again(self) -> None:
         """The atlas may grow while it is read; nobody waits for the look."""

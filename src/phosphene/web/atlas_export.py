@@ -35,8 +35,19 @@ class Files(Protocol):
 def export_site(
     site: Site, folder: str | os.PathLike[str], *, progress: Callable[[int, int], object] | None = None
 ) -> Path:
-    """Write a site into ``folder``; see :func:`write_files`."""
-    return write_files(site, Path(folder), progress=progress)
+    """Write a site into ``folder``; see :func:`write_files`.
+
+    Raises:
+        StorageError: also where the folder is an atlas, or has a page that is not of an earlier site.
+    """
+    where = Path(folder)
+    stranger = next((name for name in ("atlas.json", INDEX) if (where / name).exists()), None)
+    if stranger is not None and not (stranger == INDEX and (where / LIST).is_file()):
+        raise StorageError(
+            f"{where} holds {'an atlas' if stranger != INDEX else f'an {INDEX} that is not of a site of an atlas'}; "
+            "choose another folder, which may be new, for the pages"
+        )
+    return write_files(site, where, progress=progress)
 
 
 def write_files(source: Files, folder: Path, *, progress: Callable[[int, int], object] | None = None) -> Path:

@@ -6,8 +6,8 @@
   const keys = [];
   let round = 0;
 
-  // crumbs: [text, href] from the atlas down; the last is where one is.
-  function build(atlas, crumbs) {
+  // crumbs: [text, href] from the atlas down; the last is where one is. beside: whether that is the comparison.
+  function build(atlas, crumbs, { beside = false } = {}) {
     const head = at("head");
     head.replaceChildren();
     const nav = element("nav", { class: "crumbs", "aria-label": "Place in the atlas" }, head);
@@ -17,7 +17,7 @@
       if (isHere) element("span", { "aria-current": "page" }, item, text);
       else element("a", { href }, item, text);
     });
-    if (atlas.compare) element("a", { href: "compare.html" }, nav, "compared with " + atlas.compare.title);
+    if (atlas.compare && !beside) element("a", { href: "compare.html" }, nav, "compared with " + atlas.compare.title);
     buildSearch(head);
     const help = element("button", { type: "button", class: "plain", "aria-label": "Keys", title: "Keys" }, head, "?");
     help.addEventListener("click", showKeys);
@@ -34,7 +34,10 @@
       if (words) location.href = "index.html" + phosphene.atlas.fragment("", { q: words });
       close();
     });
-    at("search").addEventListener("input", () => suggest(at("search").value).catch(phosphene.atlas.complain));
+    at("search").addEventListener("input", () => suggest(at("search").value).catch((error) => {
+      close();
+      phosphene.atlas.complain(error);
+    }));
     form.addEventListener("keydown", moved);
     form.addEventListener("focusout", (event) => {
       if (!form.contains(event.relatedTarget)) close();

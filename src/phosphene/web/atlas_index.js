@@ -5,6 +5,7 @@
   const { plural, count, faults, layerHref, parse, complain } = phosphene.atlas;
   const SHAPE = 4, COLUMNS = 16; // of a mosaic at most: its width over its height, and units in a row
   const WIDEST = 7.5; // a unit of few, in rem
+  const WAYS = { positive: "most", negative: "least", diverse: "in several ways" };
   let atlas = null, round = 0;
 
   async function start() {
@@ -27,9 +28,11 @@
   function about() {
     const { network, layers, variants } = atlas, units = layers.reduce((sum, layer) => sum + layer.n_units, 0);
     const name = network.name === atlas.title ? "" : network.name + ": ";
-    const said = name + plural(units, "unit") + " of " + plural(layers.length, "layer") + " in "
-      + plural(atlas.n_ok, "picture") + ", each of what drives a unit of the network"
-      + (variants.length > 1 ? ", most or least or in several ways." : " most.");
+    const what = name + plural(units, "unit") + " of " + plural(layers.length, "layer"), n = atlas.n_ok;
+    const ways = variants.map((variant) => WAYS[variant]).join(" or ");
+    const said = n ? what + " in " + plural(n, "picture") + ", each of what drives a unit of the network"
+      + (variants.length > 1 ? ", " : " ") + ways + "."
+      : what + "; there is no picture of them.";
     const are = atlas.n_missing === 1 ? "is" : "are";
     const lost = [[atlas.n_failed, "could not be drawn"], [atlas.n_missing, are + " not drawn yet"]]
       .filter(([n]) => n).map(([n, word]) => count(n) + " " + word);
@@ -93,6 +96,7 @@
     const mine = ++round, words = parse(location.hash).said.get("q");
     const found = words ? await phosphene.search.find(words) : null;
     if (mine !== round) return;
+    at("problem").hidden = true;
     phosphene.head.build(atlas, found ? [["“" + words + "”", ""]] : []);
     document.title = (found ? "“" + words + "” – " : "") + atlas.title;
     at("contents").hidden = Boolean(found);

@@ -6,7 +6,8 @@
   const { STATUSES, WORDS, plural, count, layerOf, layerHref, unitHref, parse, complain, sayMissing } = phosphene.atlas;
   const SIZE_NAMES = { s: "small", m: "middle", l: "large" };
   const VARIANT_NAMES = { positive: "most", negative: "least", diverse: "several ways" };
-  let atlas = null, layer = null, numbers = null, state = null, grid = null, round = 0, asked = null;
+  let atlas = null, layer = null, state = null, grid = null, round = 0, asked = null;
+  let known = null, numbers = null; // as the layer's file has them, and by the variant that is shown
 
   async function start() {
     history.scrollRestoration = "manual";
@@ -40,17 +41,18 @@
     const found = await phosphene.atlas.numbers(wished.slug);
     if (mine !== round) return;
     if (layer) at("live").textContent = wished.name;
-    [layer, numbers] = [wished, found];
-    const variants = Object.keys(layer.sprites), size = said.get("size");
-    state = { ...phosphene.order.settle(said, numbers), size: size in SIZE_NAMES ? size : "m",
-      variant: variants.includes(said.get("variant")) ? said.get("variant") : variants[0] ?? "positive" };
+    [layer, known] = [wished, found];
+    const size = said.get("size");
+    state = { ...phosphene.order.settle(said, known), size: size in SIZE_NAMES ? size : "m" };
     show();
     const unit = /^\d{1,9}$/.test(said.get("at") ?? "") ? Number(said.get("at")) : null;
     if (unit === null || !grid.reveal(phosphene.atlas.placeOf(layer, unit))) scrollTo(0, 0);
   }
 
   function show() {
+    numbers = phosphene.atlas.ofVariant(known, state.variant);
     at("main").hidden = false;
+    at("problem").hidden = true;
     document.title = layer.name + " – " + atlas.title;
     phosphene.head.build(atlas, [[layer.name, ""]]);
     at("title").textContent = layer.name;
@@ -58,7 +60,7 @@
     showWays();
     showSteps();
     showTools();
-    const places = phosphene.order.places(numbers, state);
+    const places = phosphene.order.places(known, state);
     const isAll = places.length === layer.n_units;
     at("shown").textContent = isAll ? "" : count(places.length) + " of " + count(layer.n_units);
     at("empty").hidden = places.length > 0;
@@ -69,7 +71,8 @@
 
   function about() {
     const some = layer.n_units < layer.n_channels ? " of " + count(layer.n_channels) : "";
-    const wrong = phosphene.atlas.faults(layer.counts);
+    const counts = STATUSES.map((status, code) => [status, numbers.status.filter((found) => found === code).length]);
+    const wrong = phosphene.atlas.faults(Object.fromEntries(counts));
     return layer.type + ", " + phosphene.atlas.shape(layer) + ". " + plural(layer.n_units, "unit") + some
       + (wrong ? "; " + wrong : "") + "." + (numbers.is_whole ? "" : " " + phosphene.atlas.UNREADABLE);
   }
@@ -129,13 +132,12 @@
   }
 
   function options() {
-    const { size, variant } = state, usual = Object.keys(layer.sprites)[0];
-    return { ...phosphene.order.said(state), variant: variant === usual ? null : variant,
-      size: size === "m" ? null : size };
+    return { ...phosphene.order.said(state), size: state.size === "m" ? null : state.size };
   }
 
   function go(changes) {
-    const wished = { ...state, ...changes };
+    const wished = { ...state, ...changes }, there = phosphene.atlas.ofVariant(known, wished.variant);
+    if (!phosphene.order.sorts(there).includes(wished.sort)) Object.assign(wished, { sort: "index", isUp: null });
     if (wished.isUp === null) wished.isUp = Boolean(phosphene.order.SORTS[wished.sort].up);
     state = wished;
     history.pushState(null, "", layerHref(layer.slug, options()));

@@ -46,15 +46,16 @@ class Maps:
 
     def files(self) -> Iterator[str]:
         """Paths in the site of all their files."""
-        for slug in self._there():
-            yield from (f"{_FOLDER}/{slug}/{name}" for name in self._page(slug).files())
+        for slug, entry in self._there().items():
+            yield from (f"{_FOLDER}/{slug}/{name}" for name in self._page(slug, entry).files())
 
     def read(self, path: str) -> bytes:
         """One of these files. Raises `KeyError` for another path."""
         _, slug, name = [*path.split("/", 2), "", ""][:3]
-        if slug not in self._slugs or slug not in self._there():
+        entry = self._folder.place.entry(_file(slug)) if slug in self._slugs else None
+        if entry is None:
             raise KeyError(path)
-        return self._page(slug).read(name)
+        return self._page(slug, entry).read(name)
 
     def refresh(self) -> bool:
         """Whether there are others than when this was asked last."""
@@ -65,8 +66,8 @@ class Maps:
         found = {slug: self._folder.place.entry(_file(slug)) for slug in self._slugs}
         return {slug: entry for slug, entry in found.items() if entry is not None}
 
-    def _page(self, slug: str) -> ActivationPage | _Damaged:
-        return self._pages.get((slug, self._there().get(slug)), lambda: self._read(slug))[0]
+    def _page(self, slug: str, entry: Entry) -> ActivationPage | _Damaged:
+        return self._pages.get((slug, entry), lambda: self._read(slug))[0]
 
     def _read(self, slug: str) -> tuple[ActivationPage | _Damaged, int]:
         try:

@@ -28,6 +28,7 @@ def layer_document(view: AtlasView, slug: str) -> Document:
         "multiple": _column(found.multiple),
         "similarity": None if ranks is None else ranks.tolist(),
         "is_whole": found.is_whole,
+        "negative": _negative(view, slug) if view.manifest.negative else None,
     }
 
 
@@ -42,6 +43,12 @@ def similarity(view: AtlasView, slug: str) -> npt.NDArray[np.int64] | None:
     have no places.
     """
     return view.kept(("similarity", slug), lambda: _similarity(view, slug))
+
+
+def _negative(view: AtlasView, slug: str) -> Document:
+    """Of the units' first negative pictures, in place of what stands for the positive ones."""
+    standing = view.standing(slug, "negative")
+    return {"status": standing.status.tolist(), "score": [rounded(value) for value in standing.score.tolist()]}
 
 
 def _column(values: npt.NDArray[np.float64]) -> list[float | None] | None:

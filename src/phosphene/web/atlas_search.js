@@ -8,45 +8,51 @@
 
   // Best first: { kind, title, about, href, slug, unit }.
   async function find(words) {
-    const wanted = words.trim().toLowerCase();
+    const wanted = folded(words.trim());
     if (!wanted) return [];
     const names = await load("search", "data/search.js");
     const shown = await photographs(wanted, names);
     return [...addresses(wanted), ...layers(wanted), ...labels(wanted, names), ...shown];
   }
 
+  // As far as letters have cases, and ß is ss.
+  const folded = (text) => text.toLowerCase().replaceAll("ß", "ss");
+  // Every word of it is somewhere in the text.
+  const has = (text, wanted) => wanted.split(/\s+/).every((word) => folded(text).includes(word));
+
   // "blocks.8:7", "blocks.8 7" or, of every layer that has it, "7".
   function addresses(wanted) {
-    const found = /^(?:(.*?)[\s:/]+)?(\d{1,9})$/.exec(wanted);
+    const found = /^(?:(.*?)[\s:/#]+)?(\d{1,9})$/.exec(wanted);
     if (!found) return [];
     const name = found[1] ?? "", unit = Number(found[2]);
-    return all().layers.filter((layer) => layer.name.toLowerCase().includes(name) && placeOf(layer, unit) >= 0)
-      .sort((a, b) => (b.name.toLowerCase() === name) - (a.name.toLowerCase() === name))
+    return all().layers.filter((layer) => folded(layer.name).includes(name) && placeOf(layer, unit) >= 0)
+      .sort((a, b) => (folded(b.name) === name) - (folded(a.name) === name))
       .map((layer) => ofUnit("unit", layer, unit, layer.name + ":" + unit, "unit " + unit + " of " + layer.name));
   }
 
   function layers(wanted) {
-    return all().layers.filter((layer) => layer.name.toLowerCase().includes(wanted)).map((layer) => ({
+    return all().layers.filter((layer) => has(layer.name, wanted)).map((layer) => ({
       kind: "layer", title: layer.name, about: layer.type + ", " + phosphene.atlas.plural(layer.n_units, "unit"),
       href: layerHref(layer.slug), slug: layer.slug, unit: phosphene.atlas.unitAt(layer, 0),
     }));
   }
 
   function labels(wanted, names) {
-    const found = names.labels.filter(([, , label]) => label.toLowerCase().includes(wanted));
+    const found = names.labels.filter(([, , label]) => has(label, wanted));
     found.sort((a, b) => rank(a[2], wanted) - rank(b[2], wanted));
     return units(found.slice(0, N_UNITS), names, (layer, unit, label) =>
       ofUnit("class", layer, unit, label, layer.name + ":" + unit));
   }
 
-  const rank = (label, wanted) => label.toLowerCase().split(/[\s,]+/).includes(wanted) ? 0
-    : label.toLowerCase().startsWith(wanted) ? 1 : 2;
+  const rank = (label, wanted) => folded(label).split(/[\s,]+/).includes(wanted) ? 0
+    : folded(label).startsWith(wanted) ? 1 : 2;
 
   async function photographs(wanted, names) {
-    const places = [...names.photographs.keys()].filter((i) => names.photographs[i].toLowerCase().includes(wanted));
+    const places = [...names.photographs.keys()].filter((i) => has(names.photographs[i], wanted));
     const made = await Promise.all(places.slice(0, N_PHOTOGRAPHS).map(async (i) => {
-      const part = Math.floor(i / names.chunk), found = await load("search/" + part, "data/search-" + part + ".js");
-      return units(found[i % names.chunk], names, (layer, unit, value) =>
+      const part = Math.floor(i / names.chunk), file = await load("search/" + part, "data/search-" + part + ".js");
+      if (file.of !== names.of) throw phosphene.atlas.changed();
+      return units(file.hits[i % names.chunk], names, (layer, unit, value) =>
         ofUnit("photograph", layer, unit, layer.name + ":" + unit,
           names.photographs[i] + " drives it to " + number(value)));
     }));

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -24,6 +25,7 @@ class Hits:
 
     Attributes:
         names: the photographs, sorted.
+        digest: of the names.
         first: where the photograph's hits begin in the arrays below; one more than there are names.
         layer: place of the unit's layer among the atlas's.
         unit: its number.
@@ -31,6 +33,7 @@ class Hits:
     """
 
     names: list[str]
+    digest: str
     first: npt.NDArray[np.int64]
     layer: npt.NDArray[np.int32]
     unit: npt.NDArray[np.int32]
@@ -47,7 +50,9 @@ def search_document(view: AtlasView) -> Document:
     """What can be looked for without a server: classes, and names of photographs whose hits lie in numbered files."""
     slugs = list(view.layers)
     labels = [(slugs.index(slug), unit, label) for slug, unit, label in _labels(view)]
-    return {"layers": slugs, "labels": labels, "photographs": hits(view).names, "chunk": CHUNK}
+    known = hits(view)
+    said = {"layers": slugs, "labels": labels, "photographs": known.names}
+    return said | {"of": known.digest, "chunk": CHUNK}
 
 
 def n_hit_files(view: AtlasView) -> int:
@@ -55,10 +60,11 @@ def n_hit_files(view: AtlasView) -> int:
     return -(-len(hits(view).names) // CHUNK)
 
 
-def hits_document(view: AtlasView, number: int) -> list[list[tuple[int, int, float | None]]]:
-    """For each photograph of the file of this number the units that it drives."""
+def hits_document(view: AtlasView, number: int) -> Document:
+    """For each photograph of the file of this number the units that it drives, and of which photographs the file is."""
     known = hits(view)
-    return [known.of(i) for i in range(number * CHUNK, min(len(known.names), (number + 1) * CHUNK))]
+    numbers = range(number * CHUNK, min(len(known.names), (number + 1) * CHUNK))
+    return {"of": known.digest, "hits": [known.of(i) for i in numbers]}
 
 
 def hits(view: AtlasView) -> Hits:
@@ -126,4 +132,5 @@ def _hits(view: AtlasView) -> Hits:
     unit, value = np.concatenate([part.unit for part in parts]), np.concatenate([part.value for part in parts])
     order = np.lexsort((unit, layer, -value, of))
     first = np.searchsorted(of[order], np.arange(len(names) + 1))
-    return Hits(names, first, layer[order], unit[order], value[order])
+    digest = hashlib.sha256("\0".join(names).encode("utf-8", "surrogatepass")).hexdigest()[:16]
+    return Hits(names, digest, first, layer[order], unit[order], value[order])

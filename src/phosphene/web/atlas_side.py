@@ -64,7 +64,7 @@ class Side:
             raise KeyError(name)
         number = int(found["number"])
         if found["kind"] == "units":
-            pngs, size = f"{self.pngs}/{slug}" if self.contents.has_pngs else None, view.chunk(slug)
+            pngs, size = f"{self.pngs}/{slug}" if self.contents.has_pngs else None, view.chunk()
             places = (number * size, min(len(view.units(slug)), (number + 1) * size))
             return script(f"{self.keys}units/{slug}/{number}", units_document(view, slug, places, pngs=pngs))
         return sheet(view, slug, variant=cast(Variant, found["kind"]), number=number)

@@ -17,6 +17,7 @@ from phosphene.web.atlas_pages import page_file, page_files
 from phosphene.web.atlas_scripts import script
 from phosphene.web.atlas_search import hits_document, n_hit_files, search_document
 from phosphene.web.atlas_side import Side
+from phosphene.web.atlas_units import public_address
 from phosphene.web.atlas_view import AtlasView
 
 if TYPE_CHECKING:
@@ -34,7 +35,7 @@ class Site:
         folder: the atlas.
         compare: another one, shown beside it.
         alignment: which units of the other answer photographs most like those of this one.
-        title: for people; the network's name by default.
+        title: for people; the network's name by default, and where both have one name what tells them apart.
         png: whether the pictures are there as PNG files too.
 
     Raises:
@@ -55,12 +56,13 @@ class Site:
             if compare is None:
                 raise ParameterError("an alignment came without the other atlas; give that as `compare`")
             check_alignment(alignment, folder.manifest.network, compare.manifest.network)
-        self.title = title or folder.manifest.network.name
+        own, others = _titles(folder, compare)
+        self.title = title or own
         told = Contents(self.title, "data", has_pngs=png, server=False, image_search=False)
         self._side = Side(AtlasView(folder), told, "", "pictures")
         self._other = None
         if compare is not None:
-            told = replace(told, title=compare.manifest.network.name, folder="other")
+            told = replace(told, title=others, folder="other")
             self._other = Side(AtlasView(compare), told, "other/", "other-pictures")
         self._alignment, self._maps = alignment, Maps(folder)
         self._made = SizedCache[bytes](_KEPT_BYTES, len)
@@ -158,3 +160,23 @@ class Site:
             raise KeyError(slug)
         document = comparison_document(self.view, self._other.view, slug, alignment=self._alignment)
         return script(f"compare/{slug}", document)
+
+
+def _titles(folder: AtlasFolder, other: AtlasFolder | None) -> tuple[str, str]:
+    """What two atlases are called: by their networks; of one network, by the first of weights, recipes and folders that
+    is not the same.
+    """
+    names = folder.manifest.network.name, "" if other is None else other.manifest.network.name
+    if other is None or names[0] != names[1]:
+        return names
+    both = (folder, other)
+    digests = [f"weights {one.manifest.network.digest[:8]}" for one in both]
+    recipes = [", ".join(dict.fromkeys(map(_recipe_name, one.manifest.recipes.values()))) for one in both]
+    places = [public_address(one.uri) for one in both]
+    told = next((pair for pair in (digests, recipes, places) if pair[0] != pair[1]), ["first", "second"])
+    return f"{names[0]} ({told[0]})", f"{names[1]} ({told[1]})"
+
+
+def _recipe_name(document: object) -> str:
+    name = document.get("name") if isinstance(document, dict) else None
+    return name if isinstance(name, str) else "a recipe without name"

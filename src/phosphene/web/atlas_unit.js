@@ -59,7 +59,7 @@
 
   // The way that one came by, as far as it leads through this unit. It is sorted once for all its units.
   function ordered(place) {
-    const way = [layer.slug, state.sort, state.status, state.isUp].join(" ");
+    const way = [layer.slug, state.sort, state.status, state.isUp, state.variant].join(" ");
     if (way !== sorted.way) sorted = { way, places: phosphene.order.places(numbers, state) };
     return sorted.places.includes(place) ? sorted.places : numbers.unit.map((_, i) => i);
   }

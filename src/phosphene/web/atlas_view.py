@@ -36,7 +36,7 @@ _UNIT_BYTES = 16 << 10  # of a unit's facts beside its photographs
 
 @dataclass(frozen=True)
 class Standing:
-    """How the units of a layer stand, by their first positive picture; arrays over the layer's units, in order.
+    """How the units of a layer stand, by their first picture of a variant; arrays over the layer's units, in order.
 
     Attributes:
         status: index into :data:`SHOWN_STATUSES`.
@@ -64,7 +64,7 @@ class AtlasView:
         self.index, self._facts_files = folder.index(), frozenset(folder.place.entries(_FACTS))
         self._kept: dict[Hashable, Any] = {}
         self._making: dict[Hashable, RLock] = {}
-        self._damages: dict[str, frozenset[int]] = {}
+        self._damages: dict[tuple[str, Variant], frozenset[int]] = {}
         self._rows = SizedCache[Rows](_ROWS_BYTES, lambda rows: rows.size)
         self._facts = SizedCache[list[UnitFacts]](_FACTS_BYTES, _size)
         self._lock = Lock()
@@ -109,9 +109,10 @@ class AtlasView:
         labels = self.manifest.network.labels
         return labels[unit] if self.layers[slug].is_output and unit < len(labels) else ""
 
-    def standing(self, slug: str) -> Standing:
+    def standing(self, slug: str, variant: Variant = "positive") -> Standing:
         """How the units of a layer stand. That a row is damaged is known as soon as it was read."""
-        found, damages = self.kept(("standing", slug), lambda: self._standing(slug)), self._damages.get(slug)
+        found = self.kept(("standing", slug, variant), lambda: self._standing(slug, variant))
+        damages = self._damages.get((slug, variant))
         if not damages:
             return found
         is_damaged = np.isin(self.units(slug), list(damages))
@@ -119,7 +120,7 @@ class AtlasView:
 
     @property
     def n_damaged(self) -> int:
-        """Units whose first picture turned out damaged since the atlas was last looked at."""
+        """First pictures of units that turned out damaged since the atlas was last looked at."""
         return sum(map(len, self._damages.values()))
 
     def has_facts(self, slug: str) -> bool:
@@ -135,9 +136,11 @@ class AtlasView:
         """Pictures that a unit is to have."""
         return len(self.manifest.seeds) * (1 + self.manifest.negative) + self.manifest.diversity
 
-    def chunk(self, slug: str) -> int:
-        """Units in a file of units: a power of two, smaller where a unit has many pictures."""
-        return _power_of_two(max(1, _FILE_PICTURES // (self.n_pictures() + _FACTS_PICTURES * self.has_facts(slug))))
+    def chunk(self) -> int:
+        """Units in a file of units: a power of two, smaller where a unit has many pictures. It is the same before and
+        after there are facts, as a page that is open goes on by it.
+        """
+        return _power_of_two(max(1, _FILE_PICTURES // (self.n_pictures() + _FACTS_PICTURES)))
 
     def rows(self, slug: str, places: Span) -> Rows:
         """All that there is of the units at these places of the layer's :meth:`units`."""
@@ -180,20 +183,20 @@ class AtlasView:
         return rows
 
     def _note(self, slug: str, damages: Iterable[Damage]) -> None:
-        first = ("positive", 0, self.manifest.seeds[0])
-        found = {one.unit for one in damages if (one.variant, one.member, one.seed) == first}
-        if found:
-            with self._lock:
-                self._damages[slug] = self._damages.get(slug, frozenset()) | found
+        firsts = [one for one in damages if (one.member, one.seed) == (0, self.manifest.seeds[0])]
+        with self._lock:
+            for one in firsts:
+                key = slug, one.variant
+                self._damages[key] = self._damages.get(key, frozenset()) | {one.unit}
 
     def _read_facts(self, slug: str, span: Span) -> list[UnitFacts]:
         return list(read_facts(self.folder, self.layers[slug].name, span))
 
-    def _standing(self, slug: str) -> Standing:
+    def _standing(self, slug: str, variant: Variant) -> Standing:
         units, rows = self.units(slug), self.index.layer(self.layers[slug].name)
         status = np.full(len(units), _MISSING, np.int8)
         score, robust = np.full(len(units), np.nan), np.full(len(units), np.nan)
-        first = (rows.variant == 0) & (rows.member == 0) & (rows.seed == self.manifest.seeds[0])
+        first = (rows.variant == VARIANTS.index(variant)) & (rows.member == 0) & (rows.seed == self.manifest.seeds[0])
         first &= np.isin(rows.unit, units)
         places = np.searchsorted(units, rows.unit[first])
         status[places], score[places] = rows.status[first], rows.score[first]

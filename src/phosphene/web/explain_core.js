@@ -9,7 +9,11 @@ window.phosphene = (() => {
   const put = (key, content) => arrived.set(key, content);
 
   function load(key, file) {
-    if (!asked.has(key)) asked.set(key, new Promise((done, failed) => request(key, file, done, failed)));
+    if (!asked.has(key)) {
+      const made = new Promise((done, failed) => request(key, file, done, failed));
+      asked.set(key, made);
+      made.catch(() => asked.delete(key)); // what failed is asked for again
+    }
     return asked.get(key);
   }
 

@@ -12,7 +12,7 @@ from types import FrameType
 
 from phosphene.errors import ParameterError, StorageError
 
-_BACKLOG = 128
+BACKLOG = 64  # connections that wait until the server takes them
 
 
 def address_of(host: str, port: int) -> str:
@@ -47,7 +47,7 @@ def bound(host: str, port: int) -> Generator[socket.socket]:
             if os.name == "posix":
                 opened.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             opened.bind(address)
-            opened.listen(_BACKLOG)  # before the address is said, so that nobody who reads it is turned away
+            opened.listen(BACKLOG)  # before the address is said, so that nobody who reads it is turned away
         except OSError as error:
             raise StorageError(f"cannot serve at {host}:{port}: {error}; choose another port, or 0 for any") from error
         yield opened
