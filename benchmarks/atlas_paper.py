@@ -102,8 +102,8 @@ def _limits(of: Paper, fleet_jobs_per_s: float, driver_s: float, jobs: float) ->
         f"ms without loss, beside {render_s * 1000:.0f} ms of rendering. Without loss the GPU would wait for "
         f"{100 * of.lossless_s / (of.lossless_s + render_s):.0f} % of the time, lossy for "
         f"{100 * of.lossy_s / (of.lossy_s + render_s):.0f} %, in one thread. A worker with an accelerator encodes in "
-        "as many as eight; where cores are few, two workers share a GPU (gpus_per_worker=0.5), so that one encodes while "
-        "the other renders.",
+        "as many as eight; where cores are few, two workers share a GPU (gpus_per_worker=0.5), so that one encodes "
+        "while the other renders.",
         f"2. *The driver's look whether a part is there* is one HEAD a job, one after another: {driver_s * 1000:.0f} "
         f"ms allow {1 / driver_s:.0f} jobs a second, and {of.gpus} GPUs on one atlas take {fleet_jobs_per_s:.0f} "
         f"({100 * fleet_jobs_per_s * driver_s:.0f} % of it). Jobs of 16 pictures would need "
