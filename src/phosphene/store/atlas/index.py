@@ -107,17 +107,24 @@ def _built(place: Place, slugs: Mapping[str, str], rows: Mapping[str, LayerRows]
     there, read = _settled(place, {slug: layer for layer, slug in slugs.items()}, known)
     if not read and len(there) == len(known):
         return None
-    rows = dict(rows)
-    for layer, slug in slugs.items():
-        own = [entry for entry in there if _slug(entry) == slug]
-        fresh = {entry: read[entry] for entry in own if entry in read}
-        if fresh or {head.entry for head in rows[layer].files} - set(own):
-            old = {one.entry: one for one in rows[layer].of_files()}
-            found = [fresh.get(entry) or old.get(entry) for entry in own]
-            rows[layer] = merged(layer, [one for one in found if isinstance(one, FileRows)])
+    own: dict[str, list[Entry]] = {slug: [] for slug in slugs.values()}
+    for entry in there:
+        own[_slug(entry)].append(entry)
+    rows = {layer: _now(layer, rows[layer], own[slug], read) for layer, slug in slugs.items()}
     arrow().default_memory_pool().release_unused()
     heads = {head.entry: head for one in rows.values() for head in one.files}
     return _index(place, slugs, rows, {entry: heads.get(entry) or _damaged(entry, read, known) for entry in there})
+
+
+def _now(layer: str, before: LayerRows, there: list[Entry], read: Mapping[Entry, FileRows | Damaged]) -> LayerRows:
+    """The rows of a layer whose files are there now, of which some were read."""
+    fresh = {entry: read[entry] for entry in there if entry in read}
+    gone = {head.entry for head in before.files}.difference(there)
+    if not fresh and not gone:
+        return before
+    old = {one.entry: one for one in before.of_files()}
+    found = [fresh.get(entry) or old.get(entry) for entry in there]
+    return merged(layer, [one for one in found if isinstance(one, FileRows)])
 
 
 def _damaged(entry: Entry, read: Mapping[Entry, FileRows | Damaged], known: _Known) -> FileHead | Damaged:
