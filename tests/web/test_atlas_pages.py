@@ -220,6 +220,20 @@ def test_another_picture_comes_onto_the_plate_and_into_the_address(browser: webd
     assert text(browser, "plate") == "Another way, 1 of 4"
 
 
+def test_who_comes_for_what_drives_a_unit_least_sees_that_first(browser: webdriver.Chrome, disk: str) -> None:
+    opened(browser, disk + "unit.html#blocks.0:7?variant=negative")
+    assert text(browser, "plate") == "What drives it least"
+    assert text(browser, "command").endswith("-o unit.png --variant negative")
+    browser.find_element(By.CSS_SELECTOR, '[data-picture="positive.0.0"]').click()
+    assert text(browser, "plate").startswith("What drives it most")
+    assert where(browser).endswith("picture=positive.0.0")
+    browser.find_element(By.CSS_SELECTOR, '[data-picture="negative.0.0"]').click()
+    assert where(browser) == "unit.html#blocks.0:7?variant=negative"
+    press(browser, "n")
+    until(browser, lambda b: "blocks.0:8" in where(b))
+    assert text(browser, "plate") == "What drives it least"
+
+
 def test_photographs_stand_in_their_kinds_best_first(browser: webdriver.Chrome, disk: str) -> None:
     opened(browser, disk + "unit.html#head:3")
     assert texts(browser, "#scores dt")[0] == "score: its answer"  # a class has no positions

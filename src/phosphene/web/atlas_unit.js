@@ -110,8 +110,9 @@
   const nameOfSort = () => phosphene.order.SORTS[state.sort].name;
   const hrefOf = (place) => unitHref(layer.slug, unitAt(layer, place), phosphene.order.said(state));
 
-  const picture = () => unit.pictures.find((found) => phosphene.plates.nameOf(found) === state.picture)
-    ?? unit.pictures[0];
+  // The one that one came for; the address names every other.
+  const usual = () => unit.pictures.find(({ variant }) => variant === state.variant) ?? unit.pictures[0];
+  const picture = () => unit.pictures.find((found) => phosphene.plates.nameOf(found) === state.picture) ?? usual();
 
   function showPlate() {
     const shown = picture();
@@ -121,7 +122,7 @@
   }
 
   function choose(name) {
-    state.picture = name === phosphene.plates.nameOf(unit.pictures[0]) ? null : name;
+    state.picture = name === phosphene.plates.nameOf(usual()) ? null : name;
     history.replaceState(null, "", unitHref(layer.slug, unit.unit,
       { ...phosphene.order.said(state), picture: state.picture }));
     asked = location.hash;
