@@ -230,8 +230,9 @@ def test_an_alignment_that_could_not_be_written_is_refused_before_networks_run(
 ) -> None:
     (tmp_path / "photographs").mkdir()
     write_png(tmp_path / "photographs" / "one.png", np.zeros((14, 14, 3), np.uint8))
-    said = mistake("align", "nowhere", "nor-here", "--images", "photographs", "-o", "photographs")
-    assert "photographs was not written: it is a folder; give the path of a file" in said
+    (tmp_path / "afile").write_text("a file")
+    said = mistake("align", "nowhere", "nor-here", "--images", "photographs", "-o", "afile/alignment.parquet")
+    assert "nothing can be written into afile: afile is a file; choose another folder" in said
 
 
 MISTAKES = [

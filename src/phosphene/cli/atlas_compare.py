@@ -75,11 +75,11 @@ def align(
 
 
 def _try_out(output: str) -> None:
-    """Refuse a place where no file can be written."""
-    from phosphene.cli.writable import check_file
+    """Refuse a place where no file can be written; in a folder the file has a name of its own."""
+    from phosphene.cli.writable import check_folder
 
     if "://" not in output:
-        check_file(Path(output))
+        check_folder(Path(output) if Path(output).is_dir() else Path(output).parent)
 
 
 def _pairs(layers: list[str] | None) -> dict[str, list[str]] | None:
