@@ -4,18 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from typing import Any
 
 from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
-from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from phosphene.errors import PhospheneError, StorageError
+from phosphene.web.guarding import Guard
 from phosphene.web.session_access import Access
 from phosphene.web.session_desk import Desk
 from phosphene.web.session_door import Door, error_response
@@ -26,61 +25,29 @@ from phosphene.web.session_refusal import RefusalError
 #: Bytes of a request's body; a generation of 1,000 stimuli with 400 channels takes about 8 MB.
 MAX_BODY = 8 << 20
 BODY_S = 30  # in which a body has to arrive
-_LOG = logging.getLogger(__name__)
-
-Answer = Callable[[Request], Awaitable[Response]]
+_GUARD = Guard(
+    error_response,
+    logging.getLogger(__name__),
+    storage_status=500,
+    hint="see GET /ask and GET /status",
+    comfort="; what was told before is safe",
+)
 
 
 def session_app(desk: Desk, access: Access) -> Starlette:
     """The application that serves the session of ``desk`` to whom ``access`` lets in."""
     routes = [
         Route("/", _page, methods=["GET"]),
-        _route("/ask", lambda request: _ask(desk, request)),
-        _route("/stimulus/{name}.png", lambda request: _png(desk.stimulus, request.path_params["name"])),
-        _route("/status", lambda request: _json(desk.status)),
-        _route("/history.json", lambda request: _json(desk.history)),
-        _route("/best.png", lambda request: _png(desk.best, request.query_params.get("thread"))),
-        _route("/recommended.png", lambda request: _png(desk.recommended, request.query_params.get("thread"))),
-        _route("/tell", lambda request: _tell(desk, request), "POST"),
-        _route("/advance", lambda request: _advance(desk, request), "POST"),
+        _GUARD.route("/ask", lambda request: _ask(desk, request)),
+        _GUARD.route("/stimulus/{name}.png", lambda request: _png(desk.stimulus, request.path_params["name"])),
+        _GUARD.route("/status", lambda request: _json(desk.status)),
+        _GUARD.route("/history.json", lambda request: _json(desk.history)),
+        _GUARD.route("/best.png", lambda request: _png(desk.best, request.query_params.get("thread"))),
+        _GUARD.route("/recommended.png", lambda request: _png(desk.recommended, request.query_params.get("thread"))),
+        _GUARD.route("/tell", lambda request: _tell(desk, request), "POST"),
+        _GUARD.route("/advance", lambda request: _advance(desk, request), "POST"),
     ]
-    app = Starlette(
-        routes=routes,
-        middleware=[Middleware(Door, access=access)],
-        exception_handlers={HTTPException: _http_error},  # pyright: ignore[reportArgumentType]
-    )
-    app.router.redirect_slashes = False  # an address is right or wrong
-    return app
-
-
-def _route(path: str, answer: Answer, method: str = "GET") -> Route:
-    async def guarded(request: Request) -> Response:
-        try:
-            return await answer(request)
-        except PhospheneError as error:
-            return error_response(_status(error), str(error))
-        except Exception as error:
-            _LOG.exception("%s %s failed", request.method, request.url.path)
-            return error_response(500, f"the server failed with {type(error).__name__}; what was told before is safe")
-
-    return Route(path, guarded, methods=[method])
-
-
-def _status(error: PhospheneError) -> int:
-    if isinstance(error, RefusalError):
-        return error.status
-    return 500 if isinstance(error, StorageError) else 422
-
-
-async def _http_error(request: Request, error: HTTPException) -> Response:
-    headers = dict(error.headers or {})
-    if "Allow" in headers:
-        headers["Allow"] = ", ".join(sorted(headers["Allow"].split(", ")))  # a set's order is none
-    sentences = {
-        404: f"there is nothing at {request.url.path[:120]!r}; see GET /ask and GET /status",
-        405: f"{request.method} does not go with {request.url.path!r}; expected {headers.get('Allow', 'GET')}",
-    }
-    return error_response(error.status_code, sentences.get(error.status_code, error.detail), headers)
+    return _GUARD.app(routes, Middleware(Door, access=access))
 
 
 async def _page(request: Request) -> Response:
