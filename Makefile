@@ -51,7 +51,7 @@ atlas-demo: $(VENV)/.installed-atlas
 # The pictures of the tests are too small for threads: the cores run tests side by side instead.
 test: export OMP_NUM_THREADS := 1
 test: $(VENV)/.installed-dev
-	$(BIN)/python -m pytest -q -n auto --maxprocesses 8 $(TEST_ARGS)
+	$(BIN)/python -m pytest -q -n auto --maxprocesses 8 --dist worksteal $(TEST_ARGS)
 
 check: $(VENV)/.installed-dev
 	$(BIN)/ruff check .
