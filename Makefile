@@ -48,10 +48,11 @@ atlas-demo: $(VENV)/.installed-atlas
 		--layers blocks.11 --layers blocks.15 --layers classifier --units 0-15 --size 96
 	$(BIN)/phosphene atlas export out/atlas -o out/atlas-site
 
-# The pictures of the tests are too small for threads: the cores run tests side by side instead.
+# The pictures of the tests are too small for threads: the cores run tests side by side instead, and one more, as some wait
+# for servers and clusters.
 test: export OMP_NUM_THREADS := 1
 test: $(VENV)/.installed-dev
-	$(BIN)/python -m pytest -q -n auto --maxprocesses 8 --dist worksteal $(TEST_ARGS)
+	$(BIN)/python -m pytest -q -n $$($(BIN)/python -c 'import os; print(min(8, 1 + os.cpu_count()))') --dist worksteal $(TEST_ARGS)
 
 check: $(VENV)/.installed-dev
 	$(BIN)/ruff check .
